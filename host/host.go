@@ -1,0 +1,45 @@
+// Package host is the network as a server or a client sees it: three calls, so that the same code runs on the
+// operating system's sockets and on the hosts of an emulated internet.
+//
+// It is the only package that may open sockets. Everything above takes a [Host] and never knows which one it has.
+// The Go names of networks and addresses are those of package net: "tcp", "udp", "127.0.0.1:8053", "[::1]:8053".
+package host
+
+import (
+	"context"
+	"net"
+)
+
+// Host is a machine on a network.
+//
+// What it returns is bare: on the operating system a TCP connection is a *net.TCPConn and a UDP socket a *net.UDPConn,
+// so that sendfile and batched datagrams apply where the caller asks for them.
+type Host interface {
+	// Listen opens a stream listener. An address that is taken gives an error for which
+	// errors.Is(err, syscall.EADDRINUSE) holds.
+	Listen(ctx context.Context, network, address string) (net.Listener, error)
+	// ListenPacket opens a datagram socket.
+	ListenPacket(ctx context.Context, network, address string) (net.PacketConn, error)
+	// Dial connects. A dialled "udp" connection is also a net.PacketConn.
+	Dial(ctx context.Context, network, address string) (net.Conn, error)
+}
+
+// PacketSharer is a Host that can open several datagram sockets on one address, among which the arriving datagrams
+// are shared by flow (SO_REUSEPORT), so that each processor may have its own.
+type PacketSharer interface {
+	// ListenPackets opens n sockets, or none.
+	ListenPackets(ctx context.Context, network, address string, n int) ([]net.PacketConn, error)
+}
+
+// ListenPackets opens n sockets on one address that share its datagrams where h is a [PacketSharer], and one socket
+// elsewhere. The caller closes them all.
+func ListenPackets(ctx context.Context, h Host, network, address string, n int) ([]net.PacketConn, error) {
+	if sharer, ok := h.(PacketSharer); ok && n > 1 {
+		return sharer.ListenPackets(ctx, network, address, n)
+	}
+	conn, err := h.ListenPacket(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	return []net.PacketConn{conn}, nil
+}
