@@ -1,0 +1,26 @@
+package config
+
+// Log is the [log] section.
+type Log struct {
+	Level      string `toml:"level" enum:"debug,info,warn,error" default:"info" doc:"The least weighty messages that are logged."`
+	Format     string `toml:"format" enum:"text,json" default:"text" doc:"How a message is written: as text for people, or as one JSON object on a line."`
+	Transcript string `toml:"transcript" is:"path" example:"data/transcript.jsonl" doc:"A file that every transcript is added to, as JSON lines. Not given: none."`
+}
+
+func (c *checker) log() {
+	const path = "log/transcript"
+	if c.Log.Transcript == "" {
+		return
+	}
+	for _, f := range []struct{ key, path string }{
+		{"web.root", c.Web.Root}, {"ftp.publish", c.FTP.Publish}, {"p2p.seed", c.P2P.Seed},
+	} {
+		if f.path != "" && within(c.Resolve(c.Log.Transcript), c.Resolve(f.path)) {
+			c.fail(path, `put it into data/ or beside utopia.toml`, "the transcripts would be published: they are inside %s, which is %s", quote(f.path), f.key)
+			return
+		}
+	}
+	if c.Resolve(c.Log.Transcript) == c.Resolve(FileName) {
+		c.fail(path, "", "the transcripts would be written into this file")
+	}
+}
