@@ -1,0 +1,207 @@
+package supervise
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// part is a service that notes what is asked of it.
+type part struct {
+	name  string
+	notes *[]string
+	start error
+	stop  error
+	check error
+	slow  time.Duration // how long Stop takes, unless its context ends
+}
+
+func (p *part) Start(context.Context) error {
+	*p.notes = append(*p.notes, "start "+p.name)
+	return p.start
+}
+
+func (p *part) Stop(ctx context.Context) error {
+	*p.notes = append(*p.notes, "stop "+p.name)
+	select {
+	case <-time.After(p.slow):
+		return p.stop
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (p *part) Check(context.Context) error { return p.check }
+
+var errBoom = errors.New("boom")
+
+func states(s *Supervisor) string {
+	var b strings.Builder
+	for _, h := range s.Health() {
+		b.WriteString(h.Name + " " + string(h.State) + "; ")
+	}
+	return b.String()
+}
+
+func TestOrder(t *testing.T) {
+	var notes []string
+	var s Supervisor
+	ctx := context.Background()
+	for _, p := range []*part{{name: "a"}, {name: "b", start: errBoom}, {name: "c"}} {
+		p.notes = &notes
+		if err := s.Start(ctx, p.name, p); !errors.Is(err, p.start) {
+			t.Errorf("start %s: %v", p.name, err)
+		}
+	}
+	if got := states(&s); got != "a up; b failed; c up; " {
+		t.Errorf("states %s", got)
+	}
+	if err := s.Start(ctx, "a", &part{name: "a", notes: &notes}); err == nil {
+		t.Error("a second service of one name was taken")
+	}
+	if err := s.Stop(ctx); err != nil {
+		t.Error(err)
+	}
+	want := []string{"start a", "start b", "start c", "stop c", "stop a"}
+	if !slices.Equal(notes, want) {
+		t.Errorf("the order was %v, want %v", notes, want)
+	}
+	if err := s.Stop(ctx); err != nil || len(notes) != len(want) {
+		t.Errorf("a second stop: %v, %v", err, notes)
+	}
+}
+
+func TestStopGoesOnAfterAnError(t *testing.T) {
+	var notes []string
+	var s Supervisor
+	ctx := context.Background()
+	s.Start(ctx, "a", &part{name: "a", notes: &notes})
+	s.Start(ctx, "b", &part{name: "b", notes: &notes, stop: errBoom})
+	if err := s.Stop(ctx); !errors.Is(err, errBoom) || !strings.Contains(err.Error(), "stop b") {
+		t.Errorf("stop: %v", err)
+	}
+	if notes[len(notes)-1] != "stop a" {
+		t.Errorf("a was not stopped: %v", notes)
+	}
+}
+
+func TestStopHasAHardEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var notes []string
+		var s Supervisor
+		s.Start(context.Background(), "slow", &part{name: "slow", notes: &notes, slow: time.Hour})
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		began := time.Now()
+		if err := s.Stop(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("stop: %v", err)
+		}
+		if took := time.Since(began); took != 5*time.Second {
+			t.Errorf("stop took %v", took)
+		}
+	})
+}
+
+func TestRestartKeepsTheOrder(t *testing.T) {
+	var notes []string
+	var s Supervisor
+	ctx := context.Background()
+	s.Start(ctx, "a", &part{name: "a", notes: &notes, start: errBoom})
+	s.Start(ctx, "b", &part{name: "b", notes: &notes})
+	if err := s.Restart(ctx, "a", &part{name: "a2", notes: &notes}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Restart(ctx, "b", &part{name: "b2", notes: &notes, start: errBoom}); !errors.Is(err, errBoom) {
+		t.Fatal(err)
+	}
+	if got := states(&s); got != "a up; b failed; " {
+		t.Errorf("states %s", got)
+	}
+	if err := s.Restart(ctx, "c", &part{}); err == nil {
+		t.Error("a service that is not there was restarted")
+	}
+	s.Stop(ctx)
+	want := []string{"start a", "start b", "start a2", "stop b", "start b2", "stop a2"}
+	if !slices.Equal(notes, want) {
+		t.Errorf("the order was %v, want %v", notes, want)
+	}
+}
+
+func TestRemove(t *testing.T) {
+	var notes []string
+	var s Supervisor
+	ctx := context.Background()
+	s.Start(ctx, "a", &part{name: "a", notes: &notes})
+	s.Start(ctx, "b", &part{name: "b", notes: &notes})
+	if err := s.Remove(ctx, "a"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Remove(ctx, "a"); err == nil {
+		t.Error("a service was removed twice")
+	}
+	if got := states(&s); got != "b up; " || s.Service("a") != nil || s.Service("b") == nil {
+		t.Errorf("states %s", got)
+	}
+}
+
+func TestCheck(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var notes []string
+		var s Supervisor
+		ctx := context.Background()
+		p := &part{name: "a", notes: &notes}
+		s.Start(ctx, "a", p)
+		s.Start(ctx, "never", &part{name: "never", notes: &notes, start: errBoom})
+		began, changed := s.Health()[0].Since, false
+		time.Sleep(time.Second)
+		for _, fails := range []error{nil, errBoom, errBoom, nil} {
+			p.check = fails
+			h, err := s.Check(ctx, "a")
+			if err != nil || !errors.Is(h.Err, fails) || (h.State == Up) != (fails == nil) || !h.Checked.Equal(time.Now()) {
+				t.Errorf("check that fails with %v: %+v, %v", fails, h, err)
+			}
+			changed = changed || fails != nil
+			if h.Since.After(began) != changed {
+				t.Errorf("a check that fails with %v: since %v, began %v", fails, h.Since, began)
+			}
+		}
+		if h, _ := s.Check(ctx, "never"); h.State != Failed || !h.Checked.IsZero() {
+			t.Errorf("a service that never started was asked: %+v", h)
+		}
+		s.Stop(ctx)
+		if h, _ := s.Check(ctx, "a"); h.State != Stopped {
+			t.Errorf("a stopped service was asked: %+v", h)
+		}
+		if _, err := s.Check(ctx, "zzz"); err == nil {
+			t.Error("a service that is not there was asked")
+		}
+	})
+}
+
+func TestConcurrentUse(t *testing.T) {
+	var s Supervisor
+	ctx := context.Background()
+	s.Start(ctx, "a", &part{notes: new([]string)})
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 100 {
+				s.Check(ctx, "a")
+				s.Health()
+				s.Service("a")
+			}
+		})
+	}
+	for range 100 {
+		s.Restart(ctx, "a", &part{notes: new([]string)})
+	}
+	wg.Wait()
+	if got := states(&s); got != "a up; " {
+		t.Errorf("states %s", got)
+	}
+}
