@@ -1,0 +1,253 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/network-utopia/utopia/host"
+	"github.com/network-utopia/utopia/transcript"
+)
+
+var host4 = netip.MustParseAddrPort("192.0.2.1:53")
+
+// scripted is an Instance that answers as it is told, and notes what it was asked.
+type scripted struct {
+	recorder *transcript.Recorder
+	err      error
+	asked    []string
+}
+
+func (s *scripted) note(parts ...string) error {
+	s.asked = append(s.asked, strings.Join(parts, " "))
+	return s.err
+}
+
+func (s *scripted) Status(_ context.Context, check bool) (Status, error) {
+	err := s.note("status", map[bool]string{true: "check"}[check])
+	return Status{Domain: "a.test", PID: 7, Services: []Service{{Name: "dns", State: "up", Took: 1.5}}}, err
+}
+
+func (s *scripted) Reload(context.Context) (Reloaded, error) {
+	return Reloaded{Changed: []string{"dns"}}, s.note("reload")
+}
+
+func (s *scripted) ConsoleLink(context.Context) (Link, error) {
+	return Link{URL: "http://127.0.0.1:8800/open?token=x", Expires: time.Unix(1000, 0).UTC()}, s.note("link")
+}
+
+func (s *scripted) Follow(sink transcript.Sink) func() { return s.recorder.Attach(sink) }
+
+func (s *scripted) Users(context.Context) ([]User, error) {
+	return []User{{Name: "alice", Admin: true}}, s.note("users")
+}
+
+func (s *scripted) AddUser(_ context.Context, u NewUser) error {
+	return s.note("add", u.Name, u.Password, map[bool]string{true: "admin"}[u.Admin])
+}
+
+func (s *scripted) SetPassword(_ context.Context, name, password string) error {
+	return s.note("passwd", name, password)
+}
+
+func (s *scripted) RemoveUser(_ context.Context, name string) error { return s.note("remove", name) }
+
+func (s *scripted) AddAppPassword(_ context.Context, name, label string) (AppPassword, error) {
+	return AppPassword{ID: "1", Label: label, Secret: "s"}, s.note("app", name, label)
+}
+
+func (s *scripted) RemoveAppPassword(_ context.Context, name, id string) error {
+	return s.note("unapp", name, id)
+}
+
+func (s *scripted) RootCertificate(context.Context) (Root, error) {
+	return Root{PEM: "pem"}, s.note("root")
+}
+
+// serve answers for in on the socket of a folder, and returns a client.
+func serve(t *testing.T, dir string, in Instance, r *transcript.Recorder) *Client {
+	t.Helper()
+	o := host.NewOS(host.OSOptions{})
+	path, done, err := SocketPath(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := o.Listen(context.Background(), "unix", path)
+	done()
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: Handler(in)}
+	go server.Serve(l)
+	t.Cleanup(func() { server.Close() })
+	return NewClient(o, dir, r)
+}
+
+func TestEveryQuestion(t *testing.T) {
+	ctx := context.Background()
+	in := &scripted{}
+	c := serve(t, t.TempDir(), in, nil)
+	status, err := c.Status(ctx, true)
+	if err != nil || status.Domain != "a.test" || status.Services[0].Took != 1.5 || !status.OK() {
+		t.Errorf("status %+v, %v", status, err)
+	}
+	if r, err := c.Reload(ctx); err != nil || r.Changed[0] != "dns" {
+		t.Errorf("reload %+v, %v", r, err)
+	}
+	if l, err := c.ConsoleLink(ctx); err != nil || !strings.HasSuffix(l.URL, "=x") || l.Expires.Unix() != 1000 {
+		t.Errorf("link %+v, %v", l, err)
+	}
+	if r, err := c.RootCertificate(ctx); err != nil || r.PEM != "pem" {
+		t.Errorf("root %+v, %v", r, err)
+	}
+	if u, err := c.Users(ctx); err != nil || len(u) != 1 || !u[0].Admin {
+		t.Errorf("users %+v, %v", u, err)
+	}
+	if p, err := c.AddAppPassword(ctx, "alice", "my phone"); err != nil || p.Secret != "s" || p.Label != "my phone" {
+		t.Errorf("app password %+v, %v", p, err)
+	}
+	for _, err := range []error{
+		c.AddUser(ctx, NewUser{Name: "bob", Admin: true, Password: "pass word"}), c.SetPassword(ctx, "a/b c", "new"),
+		c.RemoveUser(ctx, "b?b"), c.RemoveAppPassword(ctx, "alice", "1/2"),
+	} {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	want := "status check|reload|link|root|users|app alice my phone|add bob pass word admin|passwd a/b c new|remove b?b|unapp alice 1/2"
+	if got := strings.Join(in.asked, "|"); got != want {
+		t.Errorf("the instance was asked\n%s, want\n%s", got, want)
+	}
+}
+
+func TestErrorsKeepTheirKindAndHint(t *testing.T) {
+	ctx := context.Background()
+	in := &scripted{}
+	c := serve(t, t.TempDir(), in, nil)
+	for _, kind := range []Kind{Invalid, NotFound, Conflict, Internal} {
+		in.err = &Error{Kind: kind, Message: "no", Hint: "do that"}
+		var got *Error
+		if err := c.RemoveUser(ctx, "x"); !errors.As(err, &got) || *got != *(in.err.(*Error)) {
+			t.Errorf("%s arrives as %+v", kind, got)
+		}
+	}
+	in.err = errors.New("the disk is full")
+	var got *Error
+	if _, err := c.Status(ctx, false); !errors.As(err, &got) || got.Kind != Internal || got.Message != "the disk is full" {
+		t.Errorf("a plain error arrives as %+v", got)
+	}
+}
+
+func TestNotRunning(t *testing.T) {
+	ctx := context.Background()
+	dir := t.TempDir()
+	o := host.NewOS(host.OSOptions{})
+	if _, err := NewClient(o, dir, nil).Status(ctx, false); !errors.Is(err, ErrNotRunning) {
+		t.Errorf("without a socket: %v", err)
+	}
+	if _, err := NewClient(o, filepath.Join(dir, "nothing"), nil).Status(ctx, false); !errors.Is(err, ErrNotRunning) {
+		t.Errorf("without a folder: %v", err)
+	}
+	l, err := o.Listen(ctx, "unix", filepath.Join(dir, SocketName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.(interface{ SetUnlinkOnClose(bool) }).SetUnlinkOnClose(false)
+	l.Close() // what a killed instance leaves behind
+	if _, err := NewClient(o, dir, nil).Status(ctx, false); !errors.Is(err, ErrNotRunning) {
+		t.Errorf("with a dead socket: %v", err)
+	}
+}
+
+func TestLongFolderNames(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), strings.Repeat("long-", 40))
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat("/proc/self/fd"); err != nil {
+		t.Skip("this system has no other name for a folder")
+	}
+	if _, err := serve(t, dir, &scripted{}, nil).Status(context.Background(), false); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTrace(t *testing.T) {
+	recorder := transcript.New(transcript.Options{})
+	in := &scripted{recorder: recorder}
+	c := serve(t, t.TempDir(), in, nil)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	var got []string
+	enough := errors.New("enough")
+	err := c.Trace(ctx, []string{"dns"}, func(l Line) error {
+		got = append(got, l.Event)
+		switch l.Event {
+		case "alive": // the feed is attached
+			for _, service := range []string{"web", "dns"} {
+				x := recorder.Begin(ctx, service, "udp", host4, host4)
+				x.Line(transcript.Received, 9, service+" query")
+				x.End()
+			}
+		case "entry":
+			if l.Entry.Text != "dns query" || l.Entry.Dir != transcript.Received || l.Head.Service != "dns" {
+				t.Errorf("entry %+v of %+v", l.Entry, l.Head)
+			}
+		case "end":
+			if len(l.Record.Entries) != 1 || l.Record.Remote != host4 {
+				t.Errorf("record %+v", l.Record)
+			}
+			return enough
+		}
+		return nil
+	})
+	if !errors.Is(err, enough) || strings.Join(got, " ") != "alive begin entry end" {
+		t.Errorf("trace: %v, %v", got, err)
+	}
+}
+
+func TestTraceEnds(t *testing.T) {
+	c := serve(t, t.TempDir(), &scripted{recorder: transcript.New(transcript.Options{})}, nil)
+	ctx, cancel := context.WithCancel(context.Background())
+	err := c.Trace(ctx, nil, func(Line) error { cancel(); return nil })
+	if err != nil {
+		t.Errorf("a trace that its reader ends: %v", err)
+	}
+}
+
+func TestRequestsAreBoundedAndStrict(t *testing.T) {
+	in := &scripted{}
+	c := serve(t, t.TempDir(), in, nil)
+	ctx := context.Background()
+	if err := c.AddUser(ctx, NewUser{Name: strings.Repeat("x", MaxRequestBody-200)}); err != nil {
+		t.Errorf("a body within the limit: %v", err)
+	}
+	var e *Error
+	if err := c.AddUser(ctx, NewUser{Name: strings.Repeat("x", MaxRequestBody+1)}); !errors.As(err, &e) || e.Kind != Invalid {
+		t.Errorf("a body past the limit: %v", err)
+	}
+	if err := c.ask(ctx, "POST", "/users", map[string]int{"nmae": 1}, nil); !errors.As(err, &e) || e.Kind != Invalid {
+		t.Errorf("an unknown field: %v", err)
+	}
+	if len(in.asked) != 1 {
+		t.Errorf("the instance was asked %d times", len(in.asked))
+	}
+}
+
+func TestQuestionsAreRecordedWithoutSecrets(t *testing.T) {
+	ring := transcript.NewRing(10, 10)
+	c := serve(t, t.TempDir(), &scripted{}, transcript.New(transcript.Options{Sinks: []transcript.Sink{ring}}))
+	if err := c.SetPassword(context.Background(), "alice", "swordfish"); err != nil {
+		t.Fatal(err)
+	}
+	got := ring.Recent(1)[0].Entries
+	if len(got) != 2 || got[0].Text != "PUT /users/alice/password" || got[1].Text != "200 OK" {
+		t.Errorf("recorded %+v", got)
+	}
+}
