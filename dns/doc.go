@@ -1,0 +1,16 @@
+// Package dns is the vocabulary of the Domain Name System: names, types,
+// resource records and messages, read from and written to the wire.
+//
+// Names stand in wire form ([Name]), so that case, escapes and eight-bit
+// labels never confuse a comparison; record data stands as uncompressed
+// wire octets ([RR.Data]). [Parse] is strict: what it accepts can be printed,
+// packed again and compared. [Message.Append] packs with name compression and
+// truncates at the borders of record sets.
+//
+// The presentation form of records (RR.String, ParseRR) is made by miekg/dns,
+// whose types never show in this package's interface.
+//
+// The package does no I/O and starts no goroutine. RFCs: 1034, 1035, 2181,
+// 2308 (SOA), 3597 (unknown types), 4034 section 6 (canonical order), 4343
+// (case), 6891 (EDNS), 8427 (JSON), 8914 (extended errors).
+package dns

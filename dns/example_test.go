@@ -1,0 +1,44 @@
+package dns_test
+
+import (
+	"fmt"
+
+	"github.com/network-utopia/utopia/dns"
+)
+
+func ExampleParseName() {
+	origin := dns.MustParseName("example.test.")
+	n, err := dns.ParseName(`www\.old`, origin)
+	fmt.Println(n, n.NumLabels(), n.IsSubdomainOf(origin), err)
+	// Output: www\.old.example.test. 3 true <nil>
+}
+
+func ExampleMessage_Append() {
+	q := dns.NewQuery(4711, dns.MustParseName("www.example.test."), dns.TypeA)
+	wire, err := q.Append(nil, dns.MinUDPSize)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Printf("%d octets: %q\n", len(wire), wire[dns.HeaderLen:])
+	// Output: 34 octets: "\x03www\aexample\x04test\x00\x00\x01\x00\x01"
+}
+
+func ExampleParse() {
+	_, err := dns.Parse([]byte("no message at all"))
+	fmt.Println(err)
+	// Output: dns: malformed message: question at octet 12: label of an unknown type
+}
+
+func ExampleSummary() {
+	m := dns.NewQuery(7, dns.MustParseName("example.test."), dns.TypeMX).Reply(dns.RcodeSuccess)
+	m.Answer = []dns.RR{dns.MXRR(m.Question[0].Name, 300, 10, dns.MustParseName("mail.example.test."))}
+	fmt.Println(dns.Summary(m))
+	// Output: answer 7 NOERROR 1/0/0 example.test. MX 10 mail.example.test.
+}
+
+func ExampleParseRR() {
+	rr, err := dns.ParseRR("www A 192.0.2.1", dns.MustParseName("example.test."), 300)
+	fmt.Println(rr.Name, rr.TTL, rr.Type, rr.DataString(), err)
+	// Output: www.example.test. 300 A 192.0.2.1 <nil>
+}

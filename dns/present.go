@@ -1,0 +1,207 @@
+package dns
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	mdns "github.com/miekg/dns"
+)
+
+// String gives the record in presentation form, as it would stand in a master
+// file: owner, TTL, class, type and data, with tabs between them.
+func (rr RR) String() string {
+	return rr.Name.String() + "\t" + strconv.FormatUint(uint64(rr.TTL), 10) + "\t" +
+		rr.Class.String() + "\t" + rr.Type.String() + "\t" + rr.DataString()
+}
+
+// DataString gives the data in presentation form. Data of types without one,
+// and data that does not fit its type, is given as RFC 3597 section 5 says:
+// \# length hexadecimal.
+func (rr RR) DataString() string {
+	if len(rr.Data) == 0 {
+		return `\# 0`
+	}
+	if s, ok := rr.knownData(); ok {
+		return s
+	}
+	return `\# ` + strconv.Itoa(len(rr.Data)) + " " + hex.EncodeToString(rr.Data)
+}
+
+func (rr RR) knownData() (string, bool) {
+	if _, known := mdns.TypeToRR[uint16(rr.Type)]; !known || rr.Type.IsMeta() ||
+		rdataLayout(rr.Type, rr.Class) != rdataLayout(rr.Type, ClassIN) {
+		return "", false
+	}
+	m, size, err := mdns.UnpackRR(rr.appendWire(nil), 0)
+	if err != nil || size != len(rr.Name)+10+len(rr.Data) {
+		return "", false
+	}
+	text, ok := strings.CutPrefix(m.String(), m.Header().String())
+	return text, ok && readable(rr.Type, text)
+}
+
+// readable says whether miekg/dns reads what it prints: types 0 and 65535 in a
+// bitmap or signature come out as words that stand for no type.
+func readable(t Type, text string) bool {
+	switch t {
+	case TypeNSEC, TypeNSEC3, TypeRRSIG, TypeSIG, typeCSYNC:
+		for word := range strings.FieldsSeq(text) {
+			if word == "None" || word == "Reserved" {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+const typeCSYNC Type = 62
+
+// appendWire writes the record behind dst without compression.
+func (rr RR) appendWire(dst []byte) []byte {
+	dst = append(dst, rr.Name...)
+	dst = binary.BigEndian.AppendUint16(dst, uint16(rr.Type))
+	dst = binary.BigEndian.AppendUint16(dst, uint16(rr.Class))
+	dst = binary.BigEndian.AppendUint32(dst, rr.TTL)
+	dst = binary.BigEndian.AppendUint16(dst, uint16(len(rr.Data)))
+	return append(dst, rr.Data...)
+}
+
+// ParseRR reads one record in presentation form. Names in it are relative to
+// origin unless they end in a dot; ttl, in seconds, is used when the text
+// names none.
+func ParseRR(s string, origin Name, ttl uint32) (RR, error) {
+	rr, err := parseRR(s, origin, ttl)
+	if err != nil {
+		return RR{}, fmt.Errorf("dns: record %q: %w", shorten(s, 120), err)
+	}
+	return rr, nil
+}
+
+func parseRR(s string, origin Name, ttl uint32) (RR, error) {
+	m, err := oneRecord(s, origin, ttl)
+	if err != nil {
+		return RR{}, err
+	}
+	return fromMiekg(m)
+}
+
+// DataError says which token of a record's data in presentation form is wrong,
+// where that is known.
+type DataError struct {
+	Type   Type
+	Token  string
+	Reason string
+}
+
+// Error gives the type, the reason and the token.
+func (e *DataError) Error() string {
+	s := "bad " + e.Type.String() + " data: " + e.Reason
+	if e.Token != "" {
+		s += ": " + strconv.Quote(shorten(e.Token, 80))
+	}
+	return s
+}
+
+// ParseData reads the data of a record in presentation form: what stands in a
+// master file behind the type, or \# with a length and hexadecimal digits (RFC
+// 3597 section 5). Names are relative to origin unless they end in a dot.
+// Errors are of type *DataError.
+func ParseData(t Type, text string, origin Name) ([]byte, error) {
+	if t.IsMeta() {
+		return nil, &DataError{Type: t, Reason: "the type stands in messages alone"}
+	}
+	if strings.TrimSpace(text) == "" {
+		return nil, &DataError{Type: t, Reason: "there is none"}
+	}
+	m, err := oneRecord(". 0 IN "+t.String()+" "+text, origin, 0)
+	if err != nil {
+		return nil, dataError(t, err)
+	}
+	rr, err := fromMiekg(m)
+	if err != nil {
+		return nil, &DataError{Type: t, Reason: err.Error()}
+	}
+	return rr.Data, nil
+}
+
+// dataError takes apart what miekg/dns says, which is
+// `dns: reason: "token" at line: 1:2`, with a line of no meaning here.
+func dataError(t Type, err error) *DataError {
+	e := &DataError{Type: t, Reason: strings.TrimPrefix(err.Error(), "dns: ")}
+	head, _, ok := cutLast(e.Reason, " at line: ")
+	if !ok {
+		return e
+	}
+	e.Reason = head
+	reason, quoted, ok := cutLast(head, ": \"")
+	if !ok {
+		return e
+	}
+	if token, err := strconv.Unquote(`"` + quoted); err == nil {
+		e.Reason, e.Token = reason, strings.Trim(token, "\n")
+	}
+	// What is left says "bad MX Pref", and for an address "bad A A".
+	switch field, ok := strings.CutPrefix(e.Reason, "bad "+t.String()+" "); {
+	case ok && field == t.String():
+		e.Reason = "not understood"
+	case ok:
+		e.Reason = "field " + field
+	}
+	return e
+}
+
+func cutLast(s, sep string) (before, after string, ok bool) {
+	i := strings.LastIndex(s, sep)
+	if i < 0 {
+		return s, "", false
+	}
+	return s[:i], s[i+len(sep):], true
+}
+
+func oneRecord(s string, origin Name, ttl uint32) (mdns.RR, error) {
+	zp := mdns.NewZoneParser(strings.NewReader(s+"\n"), origin.String(), "")
+	zp.SetDefaultTTL(ttl)
+	m, ok := zp.Next()
+	if !ok {
+		if err := zp.Err(); err != nil {
+			return nil, err
+		}
+		return nil, errors.New("holds no record")
+	}
+	if _, more := zp.Next(); more || zp.Err() != nil {
+		return nil, errors.New("holds more than one record")
+	}
+	return m, nil
+}
+
+func fromMiekg(m mdns.RR) (RR, error) {
+	buf := make([]byte, mdns.Len(m)+16)
+	size, err := mdns.PackRR(m, buf, 0, nil, false)
+	if err != nil {
+		return RR{}, err
+	}
+	rr, _, err := ParseRecord(buf[:size])
+	return rr, err
+}
+
+// Validate checks that the owner is a name and that the data has the form of
+// its type, as Parse does. It is for records that were made by hand.
+func (rr RR) Validate() error {
+	if !rr.Name.Valid() {
+		return fmt.Errorf("dns: record of type %s: %q is no name", rr.Type, string(rr.Name))
+	}
+	if len(rr.Data) > MaxMessageLen {
+		return fmt.Errorf("dns: record %s %s: data of %d octets", rr.Name, rr.Type, len(rr.Data))
+	}
+	if rr.TTL > MaxTTL {
+		return fmt.Errorf("dns: record %s %s: TTL %d is above %d", rr.Name, rr.Type, rr.TTL, MaxTTL)
+	}
+	if _, _, err := ParseRecord(rr.appendWire(nil)); err != nil {
+		return fmt.Errorf("dns: record %s %s: data does not fit the type: %w", rr.Name, rr.Type, errors.Unwrap(err))
+	}
+	return nil
+}
