@@ -1,0 +1,12 @@
+// Package zone holds zones: it reads master files, checks what they say, and
+// keeps each zone as an immutable snapshot that answers where a name stands
+// in it: there, below a cut, under a wildcard, or nowhere.
+//
+// It is an engine: no I/O but the reader and the file system that it is given,
+// no goroutines, no logging. A snapshot is never changed; a new one takes its
+// place. So any number of readers may share it without a lock.
+//
+// RFCs: 1034 section 4.3.2 (the search), 1035 section 5 (master files), 2181
+// sections 5 and 6 (RRsets and cuts), 2308 section 4 ($TTL), 4592 (wildcards,
+// empty non-terminals), 6672 (DNAME).
+package zone

@@ -1,0 +1,75 @@
+package zone_test
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/network-utopia/utopia/dns"
+	"github.com/network-utopia/utopia/dns/zone"
+)
+
+const file = `$TTL 1h
+@    SOA ns1 hostmaster 1 1d 2h 4w 5m
+@    NS  ns1
+ns1  A   192.0.2.1
+*    TXT "whatever you ask"
+`
+
+func ExampleLoad() {
+	opts := zone.ReadOptions{Origin: dns.MustParseName("example.test."), File: "example.db"}
+	z, warnings, err := zone.Load(strings.NewReader(file), opts)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	m := z.Lookup(dns.MustParseName("anything.example.test."))
+	fmt.Println(z.Apex(), z.Len(), m.Kind, len(warnings))
+	// Output: example.test. 4 wildcard 0
+}
+
+func ExampleRead() {
+	_, err := zone.Read(strings.NewReader("www A 192.0.2\n"), zone.ReadOptions{File: "example.db"})
+	fmt.Println(err)
+	// Output: example.db:1:7: bad A data: not understood: "192.0.2" (in: www A 192.0.2)
+}
+
+func ExampleBuilder() {
+	apex := dns.MustParseName("example.test.")
+	b := zone.NewBuilder(apex)
+	for _, text := range []string{"@ SOA ns1 host 1 2 3 4 5", "@ NS ns1", "www CNAME web", "www A 192.0.2.1"} {
+		rr, err := dns.ParseRR(text, apex, 300)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		b.Add(zone.Record{RR: rr})
+	}
+	_, warnings, err := b.Build()
+	fmt.Println(err)
+	fmt.Println(warnings)
+	// Output:
+	// www.example.test. owns a CNAME and other data (A) (in: www.example.test. CNAME web.example.test.)
+	// warning: ns1.example.test. has no address (in: example.test. NS ns1.example.test.)
+}
+
+func ExampleSet_Find() {
+	var zones []*zone.Zone
+	for _, apex := range []string{"test.", "example.test."} {
+		z, _, err := zone.Load(strings.NewReader(file), zone.ReadOptions{Origin: dns.MustParseName(apex)})
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		zones = append(zones, z)
+	}
+	set, err := zone.NewSet(zones...)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(set.Find(dns.MustParseName("www.example.test.")).Apex())
+	fmt.Println(set.Find(dns.MustParseName("other.test.")).Apex())
+	// Output:
+	// example.test.
+	// test.
+}
