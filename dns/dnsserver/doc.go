@@ -1,0 +1,12 @@
+// Package dnsserver serves DNS over UDP and TCP: it takes queries off sockets,
+// has a Handler answer them, and sends the responses. It knows nothing of
+// zones.
+//
+// Over UDP each socket has a fixed number of goroutines, each with its own
+// buffers, so that an overload is dropped by the kernel and never queues up
+// here. Over TCP queries may be pipelined; each connection has bounds on its
+// time, its messages and what it holds in memory.
+//
+// RFCs: 1035 section 4.2 (transports), 5625 section 4.2 (responses are not
+// answered), 6891 section 6.2 (UDP sizes), 7766 (TCP).
+package dnsserver

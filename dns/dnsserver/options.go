@@ -1,0 +1,180 @@
+package dnsserver
+
+import (
+	"errors"
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"github.com/network-utopia/utopia/dns"
+	"github.com/network-utopia/utopia/transcript"
+)
+
+// Limits of Options where it names none.
+const (
+	DefaultReaders      = 2        // goroutines of one UDP socket
+	DefaultMaxUDPSize   = 1232     // octets of a response over UDP (RFC 9715)
+	DefaultSocketBuffer = 1 << 20  // octets that a UDP socket queues
+	DefaultMaxConns     = 1000     // TCP connections at once
+	DefaultMaxQueries   = 10_000   // queries on one TCP connection
+	DefaultMaxQuery     = 16 << 10 // octets of a query over TCP
+	DefaultIdleTimeout  = 10 * time.Second
+	DefaultWriteTimeout = 10 * time.Second
+)
+
+// ErrServerClosed is what Serve and ServePacket return after Shutdown.
+var ErrServerClosed = errors.New("dnsserver: server closed")
+
+// Transport is what a query came over.
+type Transport uint8
+
+// The transports.
+const (
+	UDP Transport = iota
+	TCP
+)
+
+// String gives "udp" or "tcp".
+func (t Transport) String() string {
+	if t == TCP {
+		return "tcp"
+	}
+	return "udp"
+}
+
+// transportOf is what a network of package net carries.
+func transportOf(network string) Transport {
+	if network == "udp" {
+		return UDP
+	}
+	return TCP
+}
+
+// Client is who asks, and how.
+type Client struct {
+	Remote    netip.AddrPort
+	Local     netip.AddrPort // the address that was asked
+	Transport Transport
+	// MaxUDP is the most octets of a response over UDP that the server sends;
+	// the client's own limit is in its query. 0 over a stream.
+	MaxUDP int
+
+	quiet bool // what Options.Quiet said before the response was sent
+}
+
+// Handler answers queries. It is called from many goroutines at once.
+type Handler interface {
+	// Respond appends the response to a query behind dst and returns the longer
+	// dst; when it returns dst as it was, nothing is sent. Query is at least a
+	// header, with QR clear. Neither slice may be kept.
+	Respond(dst, query []byte, from Client) []byte
+}
+
+// HandlerFunc is a function that is a Handler.
+type HandlerFunc func(dst, query []byte, from Client) []byte
+
+// Respond calls f.
+func (f HandlerFunc) Respond(dst, query []byte, from Client) []byte { return f(dst, query, from) }
+
+// Guard decides whether a client may have another TCP connection; release is
+// called once it is over.
+type Guard interface {
+	Admit(client netip.Addr) (release func(), err error)
+}
+
+// Rate decides whether a query of a client is answered now. Over UDP one that
+// is not is dropped, over TCP it is refused.
+type Rate interface {
+	Allow(client netip.Addr) bool
+}
+
+// Metrics counts what the server does. Its methods are called from many
+// goroutines at once.
+type Metrics interface {
+	// Exchange counts an answered query: its response code (the four bits of the
+	// header), the octets of both messages, and the time that it took.
+	Exchange(t Transport, code dns.Rcode, in, out int, took time.Duration)
+	// Refused counts a connection or a message that was not answered.
+	Refused(t Transport, why Refusal)
+	// Panic counts a broken invariant, which cost a datagram or a connection.
+	Panic(t Transport)
+}
+
+// Refusal says why something was not answered.
+type Refusal string
+
+// The refusals.
+const (
+	RefusedShort    Refusal = "short"    // fewer octets than a header
+	RefusedResponse Refusal = "response" // a response (QR is set)
+	RefusedSource   Refusal = "source"   // port 0, or an address that is no host's
+	RefusedSilent   Refusal = "silent"   // the handler gave no answer
+	RefusedRate     Refusal = "rate"     // Options.Rate said no
+	RefusedGuard    Refusal = "guard"    // Options.Guard said no
+	RefusedConns    Refusal = "conns"    // Options.MaxConns
+	RefusedQueries  Refusal = "queries"  // Options.MaxQueries: answered as far as that
+	RefusedSize     Refusal = "size"     // Options.MaxQuery
+	RefusedIdle     Refusal = "idle"     // Options.IdleTimeout
+	RefusedWrite    Refusal = "write"    // Options.WriteTimeout, or the client is gone
+)
+
+// Options say how a Server behaves. Handler must be set; zero values of the
+// rest mean the defaults.
+type Options struct {
+	Handler    Handler
+	Guard      Guard                // nil admits everyone
+	Rate       Rate                 // nil allows everything
+	Metrics    Metrics              // nil counts nothing
+	Log        *slog.Logger         // nil logs nothing
+	Transcript *transcript.Recorder // nil records nothing
+
+	Readers      int           // goroutines of one UDP socket
+	MaxUDPSize   int           // octets of a response over UDP; at least 512
+	SocketBuffer int           // octets that a UDP socket queues; the system may allow fewer
+	MaxConns     int           // TCP connections at once
+	MaxQueries   int           // queries on one TCP connection, which then ends
+	MaxQuery     int           // octets of a query over TCP; a longer one ends the connection
+	IdleTimeout  time.Duration // for the next query to be there, whole
+	WriteTimeout time.Duration // for responses to leave
+
+	// Quiet says of which clients nothing is recorded or counted and to whom Rate
+	// does not apply: a service that asks itself whether it is well, also while
+	// it is flooded. It is asked for each datagram and for the first query of a
+	// connection. Nil means of none.
+	Quiet func(remote netip.AddrPort) bool
+}
+
+func (o Options) withDefaults() Options {
+	def := func(v *int, d int) {
+		if *v <= 0 {
+			*v = d
+		}
+	}
+	def(&o.Readers, DefaultReaders)
+	def(&o.MaxUDPSize, DefaultMaxUDPSize)
+	def(&o.SocketBuffer, DefaultSocketBuffer)
+	def(&o.MaxConns, DefaultMaxConns)
+	def(&o.MaxQueries, DefaultMaxQueries)
+	def(&o.MaxQuery, DefaultMaxQuery)
+	o.MaxUDPSize = max(o.MaxUDPSize, dns.MinUDPSize)
+	o.MaxQuery = min(max(o.MaxQuery, dns.HeaderLen), dns.MaxMessageLen)
+	if o.IdleTimeout <= 0 {
+		o.IdleTimeout = DefaultIdleTimeout
+	}
+	if o.WriteTimeout <= 0 {
+		o.WriteTimeout = DefaultWriteTimeout
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Metrics == nil {
+		o.Metrics = noMetrics{}
+	}
+	return o
+}
+
+type noMetrics struct{}
+
+func (noMetrics) Exchange(Transport, dns.Rcode, int, int, time.Duration) {}
+func (noMetrics) Refused(Transport, Refusal)                             {}
+func (noMetrics) Panic(Transport)                                        {}

@@ -1,0 +1,116 @@
+package dnsserver
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/network-utopia/utopia/dns"
+	"github.com/network-utopia/utopia/host/serve"
+	"github.com/network-utopia/utopia/transcript"
+)
+
+// service is the name of the house in transcripts.
+const service = "dns"
+
+// Server answers DNS queries on any number of sockets and listeners.
+type Server struct {
+	opts Options
+	loop *serve.Loop
+}
+
+// New makes a server that serves nothing yet.
+func New(opts Options) (*Server, error) {
+	if opts.Handler == nil {
+		return nil, errors.New("dnsserver: no handler")
+	}
+	opts = opts.withDefaults()
+	return &Server{opts: opts, loop: serve.New(serve.Options{
+		Name: "dnsserver", Closed: ErrServerClosed, Log: opts.Log, MaxConns: opts.MaxConns, Guard: opts.Guard,
+		Refused:  func(_ net.Conn, why serve.Refusal) { opts.Metrics.Refused(TCP, Refusal(why)) },
+		Panicked: func(network string, _ any) { opts.Metrics.Panic(transportOf(network)) },
+	})}, nil
+}
+
+// Shutdown takes no more queries, answers those that have been read, and
+// closes everything that is served. When ctx ends first, connections are
+// closed as they are and its error is returned. Either way every Serve and
+// ServePacket has returned when Shutdown does.
+func (s *Server) Shutdown(ctx context.Context) error { return s.loop.Shutdown(ctx) }
+
+// unfit says why a message is not given to the handler; "" when it is.
+func (s *Server) unfit(query []byte, from Client) Refusal {
+	switch {
+	case len(query) < dns.HeaderLen:
+		return RefusedShort
+	case query[2]&0x80 != 0:
+		return RefusedResponse
+	case s.opts.Rate != nil && !from.quiet && !s.opts.Rate.Allow(from.Remote.Addr()):
+		return RefusedRate
+	}
+	return ""
+}
+
+// respond has the handler answer one query. It returns dst as it was when
+// nothing is to be sent.
+func (s *Server) respond(dst, query []byte, from Client) []byte {
+	out := s.opts.Handler.Respond(dst, query, from)
+	switch size := len(out) - len(dst); {
+	case size < dns.HeaderLen:
+		s.refused(from, RefusedSilent)
+		return dst
+	case from.MaxUDP > 0 && size > from.MaxUDP, size > dns.MaxMessageLen:
+		s.opts.Log.Error("a response is longer than its transport takes", "octets", size, "transport", from.Transport.String())
+		return failure(dst, query, dns.RcodeServFail)
+	}
+	return out
+}
+
+// failure writes a response that is a header alone.
+func failure(dst, query []byte, code dns.Rcode) []byte {
+	h, _, err := dns.ParseHeader(query)
+	if err != nil {
+		return dst
+	}
+	out, err := (&dns.Message{Header: h}).Reply(code).Append(dst, dns.MinUDPSize)
+	if err != nil {
+		return dst
+	}
+	return out
+}
+
+func (s *Server) refused(from Client, why Refusal) {
+	if !from.quiet {
+		s.opts.Metrics.Refused(from.Transport, why)
+	}
+}
+
+func (s *Server) quiet(remote netip.AddrPort) bool {
+	return s.opts.Quiet != nil && s.opts.Quiet(remote)
+}
+
+// exchange opens an exchange with the client; nil when nobody watches, or the
+// service asks itself.
+func (s *Server) exchange(from Client) *transcript.Exchange {
+	if from.quiet {
+		return nil
+	}
+	return s.opts.Transcript.Begin(context.Background(), service, from.Transport.String(), from.Local, from.Remote)
+}
+
+// record adds a message to the transcript. The summary is made only where it
+// is wanted.
+func record(x *transcript.Exchange, d transcript.Direction, message []byte) {
+	if x != nil {
+		x.Message(d, message, dns.SummarizeWire(message))
+	}
+}
+
+// answered counts a query that was answered.
+func (s *Server) answered(query, response []byte, from Client, start time.Time) {
+	if !from.quiet {
+		s.opts.Metrics.Exchange(from.Transport, dns.Rcode(response[3]&0xf), len(query), len(response), time.Since(start))
+	}
+}
