@@ -1,0 +1,175 @@
+package console
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+
+	"github.com/network-utopia/utopia/internal/control"
+)
+
+// tab is a page in Chromium.
+type tab struct {
+	t   *testing.T
+	ctx context.Context
+
+	mu         sync.Mutex
+	complaints []string // errors of scripts, and what the content security policy forbade
+}
+
+func openTab(t *testing.T) *tab {
+	t.Helper()
+	path, err := exec.LookPath("chromium")
+	if err != nil {
+		if os.Getenv("UTOPIA_INTEROP") == "required" {
+			t.Fatal("chromium is missing, and UTOPIA_INTEROP=required leaves nothing out")
+		}
+		t.Skip("left out: chromium is not installed, so nobody runs console.js")
+	}
+	options := append(append([]chromedp.ExecAllocatorOption(nil), chromedp.DefaultExecAllocatorOptions[:]...),
+		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()),
+		chromedp.Flag("disable-component-update", true))
+	ctx, cancel := chromedp.NewExecAllocator(context.Background(), options...)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewContext(ctx)
+	t.Cleanup(cancel)
+	ctx, cancel = context.WithTimeout(ctx, time.Minute)
+	t.Cleanup(cancel)
+	b := &tab{t: t, ctx: ctx}
+	if err := chromedp.Listen(ctx, b.heard); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func (b *tab) heard(event any) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch e := event.(type) {
+	case *log.EventEntryAdded:
+		if e.Entry.Source != log.EntrySourceNetwork { // a console that is stopped on purpose
+			b.complaints = append(b.complaints, e.Entry.Text)
+		}
+	case *runtime.EventExceptionThrown:
+		b.complaints = append(b.complaints, e.ExceptionDetails.Text)
+	}
+}
+
+func (b *tab) do(actions ...chromedp.Action[chromedp.Void]) {
+	b.t.Helper()
+	if err := chromedp.Do(b.ctx, actions...); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// ask returns what a script gives.
+func (b *tab) ask(script string) string {
+	b.t.Helper()
+	answer, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](script))
+	if err != nil {
+		b.t.Fatalf("%s: %v", script, err)
+	}
+	return answer
+}
+
+// until waits for a script to give true.
+func (b *tab) until(condition string) {
+	b.t.Helper()
+	var last error
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		yes, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](condition))
+		if yes {
+			return
+		}
+		last = err
+	}
+	b.t.Fatalf("waited in vain for %s (%v); the page says\n%s", condition, last, b.ask("document.body.innerText"))
+}
+
+// TestInABrowser follows the page's script through its life.
+func TestInABrowser(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	status := sample()
+	f := start(t, func(o *Options) {
+		o.Status = func(context.Context) (control.Status, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			return status, nil
+		}
+	})
+	b := openTab(t)
+	first := `document.querySelector("#rows tr").textContent`
+	state := `document.querySelector("[data-state]").textContent`
+
+	b.do(chromedp.Navigate(f.base+"/?service=dns"), chromedp.SendKeys(chromedp.CSS("#name"), "alice"),
+		chromedp.SendKeys(chromedp.CSS("#password"), "wonderland"), chromedp.Submit(chromedp.CSS("#name")))
+	b.until(`location.search === "?service=dns" && ` + state + ` === "Live."`)
+	b.do(chromedp.Navigate(f.base + "/"))
+	b.until(state + ` === "Live."`)
+
+	hostile := `<img src=x onerror="document.title='broken into'">`
+	id := f.say("dns", "one", hostile)
+	b.until(first + `.includes("one")`)
+	if got := b.ask(first); !strings.Contains(got, hostile) {
+		t.Errorf("the row says %q", got)
+	}
+	x := f.recorder.Begin(t.Context(), "ftp", "tcp", local8053, remote1)
+	b.until(first + `.includes("under way")`)
+	x.End()
+	b.until(`!` + first + `.includes("under way") && document.querySelectorAll("#rows tr").length === 2`)
+	for i := range DefaultRows {
+		f.say("dns", fmt.Sprint("many ", i), "")
+	}
+	b.until(fmt.Sprintf(`%s.includes("many %d") && document.querySelectorAll("#rows tr").length === %d`, first, DefaultRows-1, DefaultRows))
+
+	b.do(chromedp.Click(chromedp.CSS("[data-pause]")))
+	f.eventually("the stream ends when it is paused", func() bool { f.streams.mu.Lock(); defer f.streams.mu.Unlock(); return f.streams.all == 0 })
+	f.say("dns", "meanwhile", "")
+	if got := b.ask(state + " + " + first); !strings.Contains(got, "Paused.") || strings.Contains(got, "meanwhile") {
+		t.Errorf("while paused: %q", got)
+	}
+	b.do(chromedp.Click(chromedp.CSS("[data-pause]")))
+	b.until(first + `.includes("meanwhile") && ` + state + ` === "Live."`)
+
+	mu.Lock()
+	status.Services[0].Total = 424242
+	mu.Unlock()
+	b.until(`document.querySelector("#total-0").textContent.replace(/\D/g, "") === "424242"`)
+	mu.Lock()
+	status.Services[0].State = "failed"
+	mu.Unlock()
+	b.until(`document.querySelector(".services .state").textContent.includes("failed")`)
+
+	b.do(chromedp.Navigate(f.base + "/exchanges/" + id.String()))
+	if got := b.ask("document.body.innerText + document.title"); !strings.Contains(got, hostile) || strings.Contains(got, "broken into\n") {
+		t.Errorf("the transcript says %q", got)
+	}
+	b.do(chromedp.Navigate(f.base + "/"))
+	b.until(state + ` === "Live."`)
+	f.sessions.mu.Lock()
+	clear(f.sessions.byHash)
+	f.sessions.mu.Unlock()
+	b.until(`location.pathname === "/login"`) // the page leaves by itself
+
+	b.do(chromedp.Navigate(f.link()))
+	b.until(`location.pathname === "/" && ` + state + ` === "Live."`)
+	if err := f.Stop(t.Context()); err != nil {
+		t.Error(err)
+	}
+	b.until(state + `.startsWith("Not live")`)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, c := range b.complaints {
+		t.Errorf("the page complains: %s", c)
+	}
+}

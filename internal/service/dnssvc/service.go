@@ -1,0 +1,319 @@
+// Package dnssvc makes a supervised service of the name server in
+// dns/dnsserver: it makes the domain's zone from the settings and the user's
+// zone files, and answers from it over UDP and TCP.
+//
+// The zone has an SOA and an NS record, and addresses at the domain itself and
+// at www, ns1, mail and ftp. Where a zone file has records of a name and type,
+// those stand and ours of the same name and type do not; A and AAAA count as
+// one type here, so that a host whose IPv4 address the user sets does not keep
+// our IPv6 address. A CNAME, DNAME or delegation of the user's at a name leaves
+// none of ours there.
+//
+// # Serials
+//
+// The SOA's serial is the time at which the zone was made, in seconds since
+// 1970, unless the user's zone file has an SOA of its own. When a zone is
+// replaced by one with the same records, nothing changes; otherwise the new
+// serial comes after the old one (RFC 1982), by one where the clock does not
+// say so. A serial in a user's SOA is never changed: a change of the zone
+// without a change of that is told in the log.
+package dnssvc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"net/netip"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/network-utopia/utopia/dns"
+	"github.com/network-utopia/utopia/dns/authority"
+	"github.com/network-utopia/utopia/dns/dnsserver"
+	"github.com/network-utopia/utopia/dns/zone"
+	"github.com/network-utopia/utopia/host"
+	"github.com/network-utopia/utopia/internal/control"
+	"github.com/network-utopia/utopia/internal/listen"
+	"github.com/network-utopia/utopia/transcript"
+)
+
+const (
+	// StandardPort is the service's port before the offset is added.
+	StandardPort = 53
+	// DefaultTTL is what Options.TTL means where it is zero.
+	DefaultTTL = time.Hour
+	// maxSockets bounds the UDP sockets of one address; there are no more than
+	// processors.
+	maxSockets = 8
+)
+
+// Guard decides which clients are served.
+type Guard interface {
+	// Admit decides whether a client may have another connection; release is
+	// called once it is over.
+	Admit(client netip.Addr) (release func(), err error)
+	// Allow decides whether a client's query is answered now.
+	Allow(client netip.Addr) bool
+}
+
+// Meter counts exchanges by their outcome: the response code, or why there was
+// no answer.
+type Meter interface {
+	Count(outcome string, received, sent int)
+}
+
+// Options are the settings of a Service.
+type Options struct {
+	Domain    string
+	Records   []netip.Addr  // the addresses that the domain's records give
+	TTL       time.Duration // of our records, whole seconds; DefaultTTL when zero
+	ZoneFiles []string      // master files with more records of the domain; what they $INCLUDE lies beside or below them
+
+	Host      host.Host
+	Addresses []netip.Addr // to listen on
+	Port      uint16       // with the offset; 0 takes any free one
+
+	Log        *slog.Logger         // nil for none
+	Transcript *transcript.Recorder // nil for none
+	Guard      Guard                // also bounds the connections in all; nil admits everyone, up to dnsserver.DefaultMaxConns
+	Meter      Meter                // nil for none
+}
+
+// Service is the domain's name server.
+type Service struct {
+	current atomic.Pointer[state]
+	self    listen.Self
+
+	mu      sync.Mutex
+	server  *dnsserver.Server // nil while it does not run
+	sockets *listen.Sockets
+	serving sync.WaitGroup
+}
+
+// state is what Replace takes over.
+type state struct {
+	Options
+	made
+	zones *zone.Set
+}
+
+// New makes the zone. It opens no socket: whatever is wrong with the settings
+// and zone files comes to light here. An error of a zone file is of type
+// zone.Problems.
+func New(opts Options) (*Service, error) {
+	if opts.Log == nil {
+		opts.Log = slog.New(slog.DiscardHandler)
+	}
+	opts.Addresses = slices.Clone(opts.Addresses)
+	m, err := makeZone(opts, uint32(time.Now().Unix()))
+	if err != nil {
+		return nil, fmt.Errorf("the name server: %w", err)
+	}
+	st, err := newState(opts, m)
+	if err != nil {
+		return nil, fmt.Errorf("the name server: %w", err)
+	}
+	s := &Service{}
+	s.current.Store(st)
+	return s, nil
+}
+
+func newState(opts Options, m made) (*state, error) {
+	set, err := zone.NewSet(m.zone)
+	if err != nil {
+		return nil, err
+	}
+	return &state{Options: opts, made: m, zones: set}, nil
+}
+
+// Replace takes next's zone and settings over when next listens on the same
+// addresses, and says whether it did. Queries are answered all the time; each
+// sees the old zone or the new one. Next must not be started.
+func (s *Service) Replace(next *Service) bool {
+	old, other := s.current.Load(), next.current.Load()
+	if old.Host != other.Host || old.Port != other.Port || !slices.Equal(old.Addresses, other.Addresses) ||
+		(old.Guard == nil) != (other.Guard == nil) {
+		return false
+	}
+	m := succeed(old, other.made, other.Log)
+	st, err := newState(other.Options, m)
+	if err != nil {
+		return false // cannot happen: one zone has no namesake
+	}
+	s.current.Store(st)
+	st.tell()
+	return true
+}
+
+// succeed gives the zone that comes after the one of old, with its serial.
+func succeed(old *state, next made, log *slog.Logger) made {
+	if old.zone.SameContent(next.zone) {
+		if !next.ownSerial {
+			next.zone = old.zone
+		}
+		return next
+	}
+	before, now := old.zone.SOA().Serial, next.zone.SOA().Serial
+	switch {
+	case old.zone.Apex() != next.zone.Apex() || zone.SerialAfter(now, before):
+	case next.ownSerial:
+		log.Warn("the zone has changed, and the serial of its SOA has not gone up: secondary servers will not notice",
+			"zone", next.zone.Apex().String(), "before", before, "now", now)
+	default:
+		next.zone = next.zone.WithSerial(before + 1)
+	}
+	return next
+}
+
+// tell logs what is odd about the zone.
+func (st *state) tell() {
+	for _, w := range st.warnings {
+		st.Log.Warn(w.String(), "zone", st.zone.Apex().String())
+	}
+}
+
+// Endpoints tells where the service listens; before Start, where it will.
+func (s *Service) Endpoints() []control.Endpoint {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []control.Endpoint
+	add := func(address string) {
+		for _, network := range [...]string{"udp", "tcp"} {
+			all = append(all, control.Endpoint{Protocol: "DNS", Network: network, Address: address})
+		}
+	}
+	if s.server == nil {
+		st := s.current.Load()
+		for _, a := range st.Addresses {
+			add(netip.AddrPortFrom(a, st.Port).String())
+		}
+		return all
+	}
+	for _, l := range s.sockets.Listeners {
+		add(l.Addr().String())
+	}
+	return all
+}
+
+// Start listens on all addresses, or on none. When an address is taken,
+// errors.Is(err, syscall.EADDRINUSE) holds, and a *net.OpError in err names it.
+func (s *Service) Start(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.server != nil {
+		return errors.New("the name server runs already")
+	}
+	st := s.current.Load()
+	if st.Host == nil || len(st.Addresses) == 0 {
+		return errors.New("the name server: no host or no address to listen on")
+	}
+	sockets, err := listen.Open(ctx, st.Host, st.Addresses, st.Port, min(runtime.GOMAXPROCS(0), maxSockets))
+	if err != nil {
+		return fmt.Errorf("the name server: %w", err)
+	}
+	current := inForce{s}
+	opts := dnsserver.Options{
+		Handler: current, Rate: current, Metrics: current, Log: st.Log, Transcript: st.Transcript,
+		Quiet: s.self.Is,
+	}
+	if len(sockets.Packets) > len(sockets.Listeners) {
+		opts.Readers = 1 // the sockets of an address share its queries among the processors
+	}
+	if st.Guard != nil {
+		opts.Guard, opts.MaxConns = current, math.MaxInt
+	}
+	server, err := dnsserver.New(opts)
+	if err != nil {
+		sockets.Close()
+		return fmt.Errorf("the name server: %w", err)
+	}
+	for _, l := range sockets.Listeners {
+		s.serve(st.Log, func() error { return server.Serve(l) })
+	}
+	for _, pc := range sockets.Packets {
+		s.serve(st.Log, func() error { return server.ServePacket(pc) })
+	}
+	s.server, s.sockets = server, sockets
+	st.tell()
+	return nil
+}
+
+// serve runs one of the server's loops. One that ends by itself is told in the
+// log, and Check finds it dead.
+func (s *Service) serve(log *slog.Logger, loop func() error) {
+	s.serving.Go(func() {
+		if err := loop(); !errors.Is(err, dnsserver.ErrServerClosed) {
+			log.Error("the name server no longer answers", "err", err)
+		}
+	})
+}
+
+// Stop answers what has been read and closes, hard when ctx ends first.
+func (s *Service) Stop(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.server == nil {
+		return nil
+	}
+	err := s.server.Shutdown(ctx)
+	s.serving.Wait()
+	s.server, s.sockets = nil, nil
+	return err
+}
+
+// inForce answers, asks and counts by the settings that are in force at the
+// moment: what package dnsserver wants of its caller.
+type inForce struct{ s *Service }
+
+// Respond implements dnsserver.Handler.
+func (f inForce) Respond(dst, query []byte, from dnsserver.Client) []byte {
+	return authority.Respond(f.s.current.Load().zones, dst, query, from.MaxUDP)
+}
+
+// Admit implements dnsserver.Guard; the server has it only where there is a
+// guard.
+func (f inForce) Admit(client netip.Addr) (release func(), err error) {
+	return f.s.current.Load().Guard.Admit(client)
+}
+
+// Allow implements dnsserver.Rate.
+func (f inForce) Allow(client netip.Addr) bool {
+	guard := f.s.current.Load().Guard
+	return guard == nil || guard.Allow(client)
+}
+
+// Exchange implements dnsserver.Metrics.
+func (f inForce) Exchange(_ dnsserver.Transport, code dns.Rcode, in, out int, _ time.Duration) {
+	f.count(code.String(), in, out)
+}
+
+// counted are the refusals that neither the guard nor Exchange counts.
+var counted = []dnsserver.Refusal{
+	dnsserver.RefusedShort, dnsserver.RefusedResponse, dnsserver.RefusedSource, dnsserver.RefusedSilent,
+	dnsserver.RefusedConns, dnsserver.RefusedSize,
+}
+
+// Refused implements dnsserver.Metrics.
+func (f inForce) Refused(_ dnsserver.Transport, why dnsserver.Refusal) {
+	if slices.Contains(counted, why) {
+		f.count(string(why), 0, 0)
+	}
+}
+
+// Panic implements dnsserver.Metrics.
+func (f inForce) Panic(dnsserver.Transport) { f.count("panic", 0, 0) }
+
+func (f inForce) count(outcome string, received, sent int) {
+	if m := f.s.current.Load().Meter; m != nil {
+		m.Count(outcome, received, sent)
+	}
+}
+
+// fqdn gives a domain as the settings have it, in the form of a name.
+func fqdn(domain string) string { return strings.TrimSuffix(domain, ".") + "." }

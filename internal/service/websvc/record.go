@@ -1,0 +1,83 @@
+package websvc
+
+import (
+	"crypto/tls"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+
+	"github.com/network-utopia/utopia/transcript"
+)
+
+// begin opens the exchange of a request with the request's own lines.
+func (c *site) begin(r *http.Request, remote netip.AddrPort) *transcript.Exchange {
+	network := "tcp"
+	if r.TLS != nil {
+		network = "tls"
+	}
+	var local netip.AddrPort
+	if a, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok {
+		local = transcript.AddrPort(a)
+	}
+	x := c.opts.Transcript.Begin(r.Context(), "web", network, local, remote)
+	if x == nil {
+		return nil
+	}
+	if r.TLS != nil {
+		x.Line(transcript.Note, 0, handshake(r.TLS))
+	}
+	target := r.RequestURI
+	if r.ProtoMajor == 2 {
+		target = r.URL.RequestURI()
+	}
+	line(x, transcript.Received, fmt.Sprintf("%s %s %s", r.Method, target, r.Proto))
+	line(x, transcript.Received, "Host: "+r.Host)
+	recordFields(x, transcript.Received, r.Header)
+	return x
+}
+
+// handshake sums up what was agreed on, since that is what the lines after it stand on.
+func handshake(state *tls.ConnectionState) string {
+	text := tls.VersionName(state.Version) + ", " + tls.CipherSuiteName(state.CipherSuite)
+	if state.ServerName != "" {
+		text += ", for " + state.ServerName
+	}
+	if state.DidResume {
+		text += ", resumed"
+	}
+	return text
+}
+
+// recordHeader adds an answer's status line and header. What net/http adds itself (Date, Connection and the like) is
+// not known here.
+func recordHeader(x *transcript.Exchange, proto string, code int, header http.Header) {
+	if x == nil {
+		return
+	}
+	line(x, transcript.Sent, fmt.Sprintf("%s %d %s", proto, code, http.StatusText(code)))
+	recordFields(x, transcript.Sent, header)
+}
+
+// recordFields adds header fields by name; their order on the wire is not known.
+func recordFields(x *transcript.Exchange, d transcript.Direction, header http.Header) {
+	names := make([]string, 0, len(header))
+	for name := range header {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		for _, value := range header[name] {
+			switch name {
+			case "Authorization", "Proxy-Authorization", "Cookie", "Set-Cookie":
+				x.Secret(d, len(name)+len(value)+4, name+": ", value)
+			default:
+				line(x, d, name+": "+value)
+			}
+		}
+	}
+}
+
+// line adds a line that had CR LF after it; in HTTP/2 the same is said in fewer bytes.
+func line(x *transcript.Exchange, d transcript.Direction, text string) { x.Line(d, len(text)+2, text) }
