@@ -1,0 +1,182 @@
+package app
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+
+	"github.com/network-utopia/utopia/internal/config"
+	"github.com/network-utopia/utopia/internal/control"
+	"github.com/network-utopia/utopia/internal/service/console"
+	"github.com/network-utopia/utopia/internal/service/dnssvc"
+	"github.com/network-utopia/utopia/internal/service/socketsvc"
+	"github.com/network-utopia/utopia/internal/service/websvc"
+	"github.com/network-utopia/utopia/internal/state/accounts"
+	"github.com/network-utopia/utopia/internal/supervise"
+)
+
+// The names of the services, as commands, transcripts and metrics show them.
+const (
+	dnsName     = "dns"
+	webName     = "web"
+	socketName  = "socket"
+	consoleName = "console"
+)
+
+// part is one service with what the app needs to know of it.
+type part struct {
+	name      string
+	service   supervise.Service
+	endpoints func() []control.Endpoint
+	settings  []any                        // what it was built from, to tell whether that has changed
+	takesOver func(supervise.Service) bool // makes a running service take over what this one was built with
+}
+
+// served is what every service of the layer below has.
+type served[S any] interface {
+	supervise.Service
+	Endpoints() []control.Endpoint
+	Replace(next S) bool
+}
+
+func newPart[S served[S]](name string, service S, settings []any) part {
+	return part{
+		name: name, service: service, endpoints: service.Endpoints, settings: settings,
+		takesOver: func(running supervise.Service) bool {
+			old, ok := running.(S)
+			return ok && old.Replace(service)
+		},
+	}
+}
+
+// build makes the services of the settings, without starting them. All that can be wrong with the settings and the
+// files that they name comes to light here.
+func (a *App) build(cfg *config.Config) ([]part, error) {
+	var parts []part
+	for _, s := range []struct {
+		enabled bool
+		build   func(*config.Config) (part, error)
+	}{
+		{cfg.DNS.Enabled, a.buildDNS},
+		{cfg.Web.Enabled, a.buildWeb},
+		{cfg.Socket.Enabled, a.buildSocket},
+		{cfg.Console.Enabled, a.buildConsole},
+	} {
+		if !s.enabled {
+			continue
+		}
+		p, err := s.build(cfg)
+		if err != nil {
+			return nil, errors.Join(err, discard(parts))
+		}
+		parts = append(parts, p)
+	}
+	return parts, nil
+}
+
+// discard lets go of parts that were built and are not needed.
+func discard(parts []part) error {
+	var errs []error
+	for _, p := range parts {
+		errs = append(errs, p.service.Stop(context.Background())) // it never ran: there is nothing to wait for
+	}
+	return errors.Join(errs...)
+}
+
+// port is a standard port with the offset.
+func port(cfg *config.Config, standard uint16) uint16 {
+	return standard + uint16(cfg.Offset(privileged()))
+}
+
+func (a *App) buildDNS(cfg *config.Config) (part, error) {
+	opts := dnsOptions(cfg)
+	opts.Host, opts.Log, opts.Transcript = a.opts.Host, a.log, a.observer.Recorder()
+	opts.Guard, opts.Meter = a.guards.byService[dnsName], a.observer.Meter(dnsName)
+	service, err := dnssvc.New(opts)
+	if err != nil {
+		return part{}, err
+	}
+	settings := []any{cfg.Domain, cfg.Address, opts.Port, opts.Records, cfg.DNS}
+	for _, path := range opts.ZoneFiles {
+		text, err := os.ReadFile(path) // it may have changed while the settings have not
+		if err != nil {
+			return part{}, fmt.Errorf("dns.zone-file: %w", err)
+		}
+		settings = append(settings, sha256.Sum256(text))
+	}
+	return newPart(dnsName, service, settings), nil
+}
+
+// dnsOptions are the options that the settings alone decide.
+func dnsOptions(cfg *config.Config) dnssvc.Options {
+	opts := dnssvc.Options{
+		Domain: cfg.Domain, Addresses: cfg.Address, Port: port(cfg, 53), Records: cfg.PublicAddresses(),
+		TTL: cfg.DNS.TTL.Std(),
+	}
+	if cfg.DNS.ZoneFile != "" {
+		opts.ZoneFiles = []string{cfg.Resolve(cfg.DNS.ZoneFile)}
+	}
+	return opts
+}
+
+func (a *App) buildWeb(cfg *config.Config) (part, error) {
+	authority := a.authority()
+	opts := websvc.Options{
+		Host: a.opts.Host, Addresses: cfg.Address,
+		HTTPPort: port(cfg, websvc.StandardHTTPPort), HTTPSPort: port(cfg, websvc.StandardHTTPSPort),
+		Domain: cfg.Domain, Root: cfg.Resolve(cfg.Web.Root), Index: cfg.Web.Index, HiddenFiles: cfg.Web.HiddenFiles,
+		RedirectToHTTPS: cfg.Web.RedirectToHTTPS,
+		Certificates:    authority, Roots: authority.RootPool(),
+		Log: a.log, Transcript: a.observer.Recorder(),
+		Guard: a.guards.byService[webName], Meter: a.observer.Meter(webName),
+	}
+	service, err := websvc.New(opts)
+	if err != nil {
+		return part{}, err
+	}
+	return newPart(webName, service, []any{cfg.Domain, cfg.Address, opts.HTTPPort, opts.HTTPSPort, cfg.Web, authority.Domain()}), nil
+}
+
+func (a *App) buildSocket(cfg *config.Config) (part, error) {
+	opts := socketsvc.Options{
+		Host: a.opts.Host, Addresses: cfg.Address, Port: port(cfg, socketsvc.StandardPort),
+		Log: a.log, Transcript: a.observer.Recorder(),
+		Guard: a.guards.byService[socketName], Meter: a.observer.Meter(socketName),
+	}
+	service, err := socketsvc.New(opts)
+	if err != nil {
+		return part{}, err
+	}
+	return newPart(socketName, service, []any{cfg.Address, opts.Port, cfg.Socket}), nil
+}
+
+func (a *App) buildConsole(cfg *config.Config) (part, error) {
+	address := netip.AddrPortFrom(cfg.ConsoleAddress(), port(cfg, 800))
+	service, err := console.New(console.Options{
+		Host: a.opts.Host, Address: address, Domain: cfg.Domain, Version: a.opts.Version, Log: a.log,
+		Status:       func(ctx context.Context) (control.Status, error) { return a.Status(ctx, false) },
+		Ring:         a.observer.Ring(),
+		Recorder:     a.observer.Recorder(),
+		Metrics:      a.observer.Handler(),
+		Authenticate: a.signIn,
+		Guard:        a.guards.byService[consoleName],
+		Logins:       a.guards.logins,
+	})
+	if err != nil {
+		return part{}, err
+	}
+	return part{
+		name: consoleName, service: service, endpoints: service.Endpoints,
+		settings:  []any{cfg.Domain, address},
+		takesOver: func(supervise.Service) bool { return false }, // its address or name has changed: sessions end
+	}, nil
+}
+
+// signIn lets those enter the console who may administer.
+func (a *App) signIn(ctx context.Context, name, password string) (bool, error) {
+	account, err := a.accounts().Authenticate(ctx, name, password)
+	return err == nil && account.Can(accounts.Administer), err
+}

@@ -1,0 +1,124 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+
+	"github.com/network-utopia/utopia/internal/config"
+	"github.com/network-utopia/utopia/internal/control"
+	"github.com/network-utopia/utopia/internal/state/accounts"
+	"github.com/network-utopia/utopia/internal/state/certs"
+	"github.com/network-utopia/utopia/internal/state/store"
+)
+
+// DataDir is the name of the folder that holds all state, beside the settings.
+const DataDir = config.DataDir
+
+// folder is the state of one folder, held by this process alone.
+type folder struct {
+	data      string // the path of the data folder
+	opened    os.FileInfo
+	release   func() error
+	db        *store.SQLite
+	users     *users
+	authority atomic.Pointer[certs.Authority]
+}
+
+// openFolder locks the data folder, making it where it is missing, and opens what is in it.
+func openFolder(ctx context.Context, cfg *config.Config, log *slog.Logger) (*folder, error) {
+	f := &folder{data: filepath.Join(cfg.Dir(), DataDir)}
+	release, err := store.Lock(f.data)
+	if err != nil {
+		return nil, inUse(err)
+	}
+	f.release = func() error { release(); return nil }
+	if f.opened, err = os.Stat(f.data); err != nil {
+		return nil, errors.Join(fmt.Errorf("open the data folder: %w", err), f.release())
+	}
+	if f.db, err = store.Open(ctx, f.data); err != nil {
+		return nil, errors.Join(err, f.release())
+	}
+	f.users = &users{
+		path:     filepath.Join(cfg.Dir(), config.FileName),
+		accounts: accounts.New(accounts.Options{Credentials: f.db.Credentials(), Users: accountUsers(cfg), Log: log}),
+	}
+	authority, err := openAuthority(ctx, f.db, cfg, log)
+	if err != nil {
+		return nil, errors.Join(err, f.close())
+	}
+	f.authority.Store(authority)
+	return f, nil
+}
+
+// inUse says what to do about a folder that another process holds.
+func inUse(err error) error {
+	if errors.Is(err, store.ErrInUse) {
+		return fmt.Errorf("%w\nhint: stop that one, or run this one in a folder of its own (-C)", err)
+	}
+	return err
+}
+
+func openAuthority(ctx context.Context, db *store.SQLite, cfg *config.Config, log *slog.Logger) (*certs.Authority, error) {
+	addresses := append([]netip.Addr{netip.MustParseAddr("127.0.0.1"), netip.IPv6Loopback()}, cfg.PublicAddresses()...)
+	for _, a := range cfg.Address {
+		if !a.IsUnspecified() {
+			addresses = append(addresses, a)
+		}
+	}
+	return certs.Open(ctx, certs.Options{Keys: db.Keys(), Domain: cfg.Domain, Addresses: addresses, Log: log})
+}
+
+// present says whether the path still leads to the folder that was opened.
+func (f *folder) present() error {
+	now, err := os.Stat(f.data)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("the data folder %s was removed", f.data)
+	case err == nil && !os.SameFile(now, f.opened):
+		return fmt.Errorf("another folder was put in the place of the data folder %s", f.data)
+	}
+	return nil // what else is wrong with it is no reason to stop
+}
+
+// close closes the store, then gives the folder back.
+func (f *folder) close() error { return errors.Join(f.db.Close(), f.release()) }
+
+// Folder is a folder in which no instance runs, for the commands that work on it.
+type Folder struct {
+	control.Admin
+	folder *folder
+}
+
+// OpenFolder takes the folder until Close. It fails where an instance runs there, or where there are no settings.
+func OpenFolder(ctx context.Context, dir string) (*Folder, error) {
+	cfg, err := config.Load(filepath.Join(dir, config.FileName))
+	if err != nil {
+		return nil, missing(err)
+	}
+	f, err := openFolder(ctx, cfg, nil)
+	if err != nil {
+		return nil, err
+	}
+	return &Folder{Admin: admin{f.users, f}, folder: f}, nil
+}
+
+// Close gives the folder back.
+func (f *Folder) Close() error { return f.folder.close() }
+
+// admin is what the commands may do with a folder's users and authority.
+type admin struct {
+	*users
+	folder *folder
+}
+
+// RootCertificate returns the local authority's root.
+func (a admin) RootCertificate(context.Context) (control.Root, error) {
+	return control.Root{PEM: string(a.folder.authority.Load().RootPEM())}, nil
+}

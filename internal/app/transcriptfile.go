@@ -1,0 +1,45 @@
+package app
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+
+	"github.com/network-utopia/utopia/transcript"
+)
+
+// transcriptFile writes every exchange to the file that the settings name.
+type transcriptFile struct {
+	recorder *transcript.Recorder
+	log      *slog.Logger
+	file     *os.File
+	detach   func()
+}
+
+// use writes to path from now on, or nowhere when it is empty. A path that is in use is opened anew, since it may have
+// been moved away. When path cannot be opened, what was used before goes on.
+func (t *transcriptFile) use(path string) error {
+	var file *os.File
+	if path != "" {
+		var err error
+		if file, err = os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600); err != nil {
+			return fmt.Errorf("log.transcript: %w", err)
+		}
+	}
+	err := t.close()
+	if file != nil {
+		t.file = file
+		t.detach = t.recorder.Attach(transcript.NewJSONLines(file, t.log))
+	}
+	return err
+}
+
+func (t *transcriptFile) close() error {
+	if t.file == nil {
+		return nil
+	}
+	t.detach()
+	err := t.file.Close()
+	t.file, t.detach = nil, nil
+	return err
+}
