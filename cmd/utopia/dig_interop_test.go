@@ -1,0 +1,109 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// These tests hold the layouts of utopia dig and utopia nslookup to those of the programs of that name, octet for octet,
+// on the same answers.
+
+// foreign runs a foreign program, or skips the test where it is missing and may be.
+func foreign(t *testing.T, name string, args ...string) (out string, code int) {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		if os.Getenv("UTOPIA_INTEROP") == "required" {
+			t.Fatalf("%s is missing, and UTOPIA_INTEROP=required leaves nothing out", name)
+		}
+		t.Skipf("left out, since it is not installed: %s", name)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	c := exec.CommandContext(ctx, path, args...)
+	c.Env = append(os.Environ(), "HOME="+t.TempDir(), "LC_ALL=C") // no .digrc
+	var printed bytes.Buffer
+	c.Stdout = &printed
+	if err := c.Run(); err != nil && c.ProcessState == nil {
+		t.Fatal(err)
+	}
+	return printed.String(), c.ProcessState.ExitCode()
+}
+
+var changing = []struct {
+	pattern *regexp.Regexp
+	with    string
+}{
+	{regexp.MustCompile(`, id: \d+\n`), ", id: N\n"},
+	{regexp.MustCompile(`Query time: \d+ msec`), "Query time: N msec"},
+	{regexp.MustCompile(`(;; WHEN: )\w{3} \w{3} \d\d \d\d:\d\d:\d\d (\w+) \d{4}\n`), "${1}DATE $2\n"},
+	{regexp.MustCompile(`; <<>> .*? <<>> .*\n`), "; <<>> NAME <<>> ARGS\n"},
+}
+
+func unchanging(text string) string {
+	for _, c := range changing {
+		text = c.pattern.ReplaceAllString(text, c.with)
+	}
+	return text
+}
+
+func TestDigLayoutIsDigs(t *testing.T) {
+	t.Parallel()
+	port := testServer(t, example(t))
+	for _, line := range []string{
+		"www", "mx MX", "txt TXT", "alias", "soa SOA", "ctl CNAME", "signed ANY", "nx", "nodata", "refused", "formerr",
+		"options", "cut", "cached", "a-name-that-goes-past-the-column-of-the-class AAAA",
+		"abcdefghi", "abcdefghij", "abcdefghijk", "abcdefghijklmnopq", "abcdefghijklmnopqr", "abcdefghijklmnopqrs",
+		"www +short", "signed +short ANY", "txt +short TXT", "alias +short", "nx +short", "options +short", "cut +short",
+		"www +noall", "www +noall +answer", "www +noall +comments", "www +nocomments", "www +noquestion", "www +nostats",
+		"www +nocmd", "www +noauthority +noadditional", "www +noanswer", "www +short +all", "www +all +short",
+		"www +short +noshort", "www +noall +short", "www +short +noanswer", "nx +nocomments", "options +nocomments",
+		"www +noedns", "www +dnssec", "www +nsid", "www +tcp", "www +norecurse", "www +cdflag", "cut +ignore", "formerr +dnssec",
+		"formerr +noedns", "www ANY +notcp", "www TYPE65280",
+	} {
+		words := strings.Fields(line)
+		words[0] += ".example.test"
+		args := append([]string{"@127.0.0.1", "-p", port}, words...)
+		// dig's cookie is the one thing that utopia dig does not send.
+		want, wantCode := foreign(t, "dig", append([]string{"+nocookie"}, args...)...)
+		got, errors, code := runHere(t, append([]string{"dig"}, args...)...)
+		if unchanging(got) != unchanging(want) || code != wantCode || errors != "" {
+			t.Errorf("%s: exit %d and %d, %q\nutopia dig printed\n%q\ndig printed\n%q", line, code, wantCode, errors,
+				unchanging(got), unchanging(want))
+		}
+	}
+	for _, args := range [][]string{{}, {"-x", "192.0.2.1"}, {"-x", "2001:db8::1", "TXT"}, {"-q", "mx", "-t", "txt", "-c", "in"}} {
+		args = append([]string{"@127.0.0.1", "-p", port}, args...)
+		want, _ := foreign(t, "dig", append([]string{"+nocookie"}, args...)...)
+		if got, _, _ := runHere(t, append([]string{"dig"}, args...)...); unchanging(got) != unchanging(want) {
+			t.Errorf("%q: utopia dig printed\n%s\ndig printed\n%s", args, got, want)
+		}
+	}
+}
+
+func TestNslookupLayoutIsNslookups(t *testing.T) {
+	t.Parallel()
+	port := testServer(t, example(t))
+	for _, line := range []string{
+		"www", "-type=A www", "-query=MX mx", "-type=TXT txt", "-querytype=SOA soa", "alias", "-type=AAAA alias", "nx", "nodata",
+		"-type=MX nodata", "refused", "-type=NS cached", "cached", "-type=ANY signed", "ctl", "cut", "-vc cut", "formerr",
+		"-type=MX nx", "-norecurse www", "192.0.2.1", "2001:db8::1", "-type=PTR 192.0.2.1", "-type=A 192.0.2.1",
+	} {
+		words := strings.Fields(line)
+		if last := &words[len(words)-1]; !strings.ContainsAny(*last, ".:") {
+			*last += ".example.test"
+		}
+		args := append(append([]string{"-port=" + port}, words...), "127.0.0.1")
+		want, wantCode := foreign(t, "nslookup", args...)
+		got, errors, code := runHere(t, append([]string{"nslookup"}, args...)...)
+		if got != want || code != wantCode || errors != "" {
+			t.Errorf("%s: exit %d and %d, %q\nutopia nslookup printed\n%q\nnslookup printed\n%q", line, code, wantCode, errors, got, want)
+		}
+	}
+}

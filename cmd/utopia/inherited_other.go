@@ -1,0 +1,8 @@
+//go:build !unix
+
+package main
+
+import "os"
+
+// inherited are none: systemd is not of this system.
+func inherited() []*os.File { return nil }

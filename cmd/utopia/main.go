@@ -1,0 +1,45 @@
+// Command utopia is the application layer of a domain in one program: it serves DNS, the Web and the socket services
+// of the domain, and has a client for each.
+//
+// Flags, the environment and exit codes live here alone; everything else is in the packages that the commands call.
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/network-utopia/utopia/host"
+)
+
+func main() {
+	os.Exit(run(os.Args[1:]))
+}
+
+func run(args []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	s := &session{
+		in: os.Stdin, out: os.Stdout, err: os.Stderr,
+		network: host.NewOS(host.OSOptions{Inherited: inherited()}),
+		color:   os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb",
+	}
+	root := newRoot(s)
+	root.SetArgs(args)
+	return s.report(root.ExecuteContext(ctx))
+}
+
+// session is what every command works with: its streams, its network, and the flags that all commands have.
+type session struct {
+	in      io.Reader
+	out     io.Writer
+	err     io.Writer
+	network *host.OS
+	color   bool // the environment does not forbid colours
+
+	dir     string // -C
+	json    bool   // --json
+	verbose bool   // -v
+}

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/cobra/doc"
+)
+
+func newMan(s *session) *cobra.Command {
+	var dir, format string
+	c := &cobra.Command{
+		Use:   "man [command…]",
+		Short: "Print the manual page of a command, or write all pages into a folder",
+		Example: `  utopia man dig | man -l -
+  utopia man --dir /usr/local/share/man/man1`,
+		RunE: func(c *cobra.Command, args []string) error {
+			if format != "man" && format != "markdown" {
+				return usage("--format is man or markdown, not %q", format)
+			}
+			about, rest, err := c.Root().Find(args)
+			if err != nil || len(rest) > 0 {
+				return usage("there is no command %q", strings.Join(args, " "))
+			}
+			if dir != "" {
+				return writePages(about, dir, format)
+			}
+			return writePage(about, s.out, format)
+		},
+	}
+	c.Flags().StringVar(&dir, "dir", "", "write the pages of the command and of all under it into this folder")
+	c.Flags().StringVar(&format, "format", "man", "man or markdown")
+	return c
+}
+
+// writePages writes a page for the command and for each below it.
+func writePages(c *cobra.Command, dir, format string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("write manual pages: %w", err)
+	}
+	ending := map[string]string{"man": ".1", "markdown": ".md"}[format]
+	f, err := os.Create(filepath.Join(dir, strings.ReplaceAll(c.CommandPath(), " ", "-")+ending))
+	if err != nil {
+		return fmt.Errorf("write manual pages: %w", err)
+	}
+	if err := writePage(c, f, format); err != nil {
+		f.Close() // the first error is the one to tell
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return fmt.Errorf("write manual pages: %w", err)
+	}
+	for _, child := range c.Commands() {
+		if !child.IsAvailableCommand() || child.IsAdditionalHelpTopicCommand() {
+			continue
+		}
+		if err := writePages(child, dir, format); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func writePage(c *cobra.Command, w io.Writer, format string) error {
+	c.DisableAutoGenTag = true // the same program writes the same page
+	c.InitDefaultHelpFlag()
+	var err error
+	if format == "markdown" {
+		err = doc.GenMarkdown(c, w)
+	} else {
+		header := doc.GenManHeader{Section: "1", Source: "Utopia " + version, Manual: "Utopia", Date: &time.Time{}}
+		err = doc.GenMan(c, &header, w)
+	}
+	if err != nil {
+		return fmt.Errorf("write a manual page: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,195 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/network-utopia/utopia/dns"
+)
+
+func TestNslookup(t *testing.T) {
+	t.Parallel()
+	port := testServer(t, example(t))
+	const head = "Server:\t\t127.0.0.1\nAddress:\t127.0.0.1#PORT\n\n"
+	for _, c := range []struct {
+		args, want string
+		code       int
+	}{
+		{"-qt=MX mx.example.test", head + "mx.example.test\tmail exchanger = 10 mail.example.test.\n" +
+			"mx.example.test\tmail exchanger = 20 mail2.a-rather-long-name.of-a-host.example.test.\n\n", 0},
+		{"www.example.test", head + "Name:\twww.example.test\nAddress: 192.0.2.1\nName:\twww.example.test\nAddress: 192.0.2.2\n" +
+			"Name:\twww.example.test\nAddress: 192.0.2.1\nName:\twww.example.test\nAddress: 192.0.2.2\n\n", 0},
+		{"-type=A www.example.test", head + "Name:\twww.example.test\nAddress: 192.0.2.1\nName:\twww.example.test\nAddress: 192.0.2.2\n\n", 0},
+		{"-q=txt txt.example.test.", head + `txt.example.test	text = "v=spf1 -all" "a\"b\\c \027[31m\200"` + "\n" +
+			`txt.example.test	hinfo = "a" "b"` + "\n\n", 0},
+		{"-query=SOA soa.example.test", head + "example.test\n\torigin = ns1.example.test\n\tmail addr = hostmaster.example.test\n" +
+			"\tserial = 2026112201\n\trefresh = 7200\n\tretry = 3600\n\texpire = 1209600\n\tminimum = 300\n\n", 0},
+		{"-type=NS cached.example.test", head + "Non-authoritative answer:\ncached.example.test\tnameserver = ns1.example.test.\n" +
+			"cached.example.test\tmail exchanger = 5 mail.example.test.\n\nAuthoritative answers can be found from:\n" +
+			"example.test\tnameserver = ns1.example.test.\nns1.example.test\tinternet address = 192.0.2.53\n" +
+			"ns1.example.test\thas AAAA address 2001:db8::53\n\n", 0},
+		{"192.0.2.1", "1.2.0.192.in-addr.arpa\tname = www.example.test.\n\n", 0},
+		{"-qt=PTR 192.0.2.1", head + "1.2.0.192.in-addr.arpa\tname = www.example.test.\n\n", 0},
+		{"-type=NS .", head + "*** Can't find .: No answer\n\n", 0},
+		{"nodata.example.test", head + "*** Can't find nodata.example.test: No answer\n\n", 0},
+		{"nx.example.test", head + "** server can't find nx.example.test: NXDOMAIN\n\n", 1},
+		{"-type=MX refused.example.test", head + "** server can't find refused.example.test: REFUSED\n\n", 1},
+		{"-type=A cut.example.test", ";; Truncated, retrying in TCP mode.\n" + head + "Name:\tcut.example.test\nAddress: 192.0.2.1\n\n", 0},
+		{"-vc -type=A cut.example.test", head + "Name:\tcut.example.test\nAddress: 192.0.2.1\n\n", 0},
+	} {
+		args := append([]string{"nslookup", "-port=" + port}, strings.Fields(c.args)...)
+		out, errors, code := runHere(t, append(args, "127.0.0.1")...)
+		if want := strings.ReplaceAll(c.want, "PORT", port); out != want || errors != "" || code != c.code {
+			t.Errorf("%s: exit %d, %q\ngot  %q\nwant %q", c.args, code, errors, out, want)
+		}
+	}
+}
+
+// The second question of a name without a type is for the name that the first answer led to.
+func TestNslookupFollowsAliases(t *testing.T) {
+	t.Parallel()
+	questions := make(chan string, 10)
+	serve := example(t)
+	port := testServer(t, func(q *dns.Message, udp bool) *dns.Message {
+		questions <- q.Question[0].String()
+		return serve(q, udp)
+	})
+	out, _, code := runHere(t, "nslookup", "-port="+port, "alias.example.test", "127.0.0.1")
+	var asked []string
+	for range len(questions) {
+		asked = append(asked, <-questions)
+	}
+	if code != 0 || strings.Join(asked, ", ") != "alias.example.test. IN A, www.example.test. IN AAAA" {
+		t.Errorf("exit %d, asked %q", code, asked)
+	}
+	if !strings.Contains(out, "alias.example.test\tcanonical name = www.example.test.\n") {
+		t.Errorf("printed %s", out)
+	}
+}
+
+func TestCanonicalName(t *testing.T) {
+	t.Parallel()
+	for want, lines := range map[string][]string{
+		"a.example.test.": {"b CNAME c", "a A 192.0.2.1"},
+		"c.example.test.": {"b CNAME c", "A CNAME b", "c A 192.0.2.1"},
+		"b.example.test.": {"a CNAME b", "c CNAME a"},
+	} {
+		if got := canonicalName(dns.MustParseName("a.example.test."), records(t, lines...)); !got.Equal(dns.MustParseName(want)) {
+			t.Errorf("%q: %s, want %s", lines, got, want)
+		}
+	}
+	// A circle ends.
+	canonicalName(dns.MustParseName("a.example.test."), records(t, "a CNAME b", "b CNAME a"))
+}
+
+func TestNslookupJSON(t *testing.T) {
+	t.Parallel()
+	port := testServer(t, example(t))
+	out, _, code := runHere(t, "nslookup", "--json", "-port="+port, "www.example.test", "127.0.0.1")
+	var got []struct {
+		Response struct{ QTYPEname string } `json:"responseMessage"`
+	}
+	if err := json.Unmarshal([]byte(out), &got); err != nil || code != 0 {
+		t.Fatalf("%v, exit %d:\n%s", err, code, out)
+	}
+	if len(got) != 2 || got[0].Response.QTYPEname != "A" || got[1].Response.QTYPEname != "AAAA" {
+		t.Errorf("got %+v", got)
+	}
+	if out, _, code := runHere(t, "nslookup", "--json", "-port="+port, "nx.example.test", "127.0.0.1"); code != 1 || !json.Valid([]byte(out)) {
+		t.Errorf("NXDOMAIN: exit %d, %s", code, out)
+	}
+}
+
+func TestNslookupNoServer(t *testing.T) {
+	t.Parallel()
+	port := testServer(t, example(t))
+	out, errors, code := runHere(t, "nslookup", "-port="+port, "-timeout=1", "-retry=1", "silent.example.test", "127.0.0.1")
+	if code != 3 || out != "" || !strings.Contains(errors, "timed out") {
+		t.Errorf("exit %d, %q, %q", code, out, errors)
+	}
+	const nobody = "127.0.0.2" // the server listens on 127.0.0.1 alone
+	if _, errors, code := runHere(t, "nslookup", "-port="+port, "www.example.test", nobody); code != 3 || !strings.Contains(errors, "refused") {
+		t.Errorf("exit %d, %q", code, errors)
+	}
+}
+
+func TestNslookupQuestions(t *testing.T) {
+	t.Parallel()
+	for args, want := range map[string]string{
+		"x":                      "x. IN A rd",
+		"x -type=MX":             "x. IN MX rd",
+		"-querytype=ns x [::1]":  "x. IN NS rd @::1",
+		"-class=ch -qt=txt x":    "x. CH TXT rd",
+		"-norecurse x 192.0.2.1": "x. IN A @192.0.2.1",
+		"-NOREC -RECURSE x":      "", // no abbreviations here
+		"-novc -recurse x":       "x. IN A rd",
+		"2001:db8::1":            "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa. IN PTR rd",
+		"192.0.2.1 -qt=A":        "1.2.0.192.in-addr.arpa. IN PTR rd",
+		"--help":                 "help",
+	} {
+		q, err := parseNslookup(strings.Fields(args), noGlobals)
+		if err != nil {
+			if want != "" {
+				t.Errorf("%s: %v", args, err)
+			}
+			continue
+		}
+		got := "help"
+		if !q.help {
+			m, err := q.first()
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = m.Question[0].String()
+			if m.RecursionDesired {
+				got += " rd"
+			}
+			if q.server != "" {
+				got += " @" + q.server
+			}
+			if m.EDNS != nil {
+				got += " edns"
+			}
+		}
+		if got != want {
+			t.Errorf("%s: %s, want %s", args, got, want)
+		}
+	}
+}
+
+func TestNslookupUsage(t *testing.T) {
+	t.Parallel()
+	for args, want := range map[string]string{
+		"":               "nslookup needs a name or an address; it cannot be talked to line by line\nhint: utopia nslookup www.networkutopia.test",
+		"-qt=MX":         "nslookup needs a name or an address; it cannot be talked to line by line\nhint: utopia nslookup www.networkutopia.test",
+		"a b c":          `"c" is one argument too many` + "\nusage: utopia nslookup [-option…] NAME|ADDRESS [SERVER]",
+		"-tipe=MX x":     "unknown option -tipe=MX\nhint: did you mean -type?",
+		"--jsn x":        "unknown option --jsn\nhint: did you mean --json?",
+		"-bogus x":       "unknown option -bogus\nhint: utopia nslookup --help lists them",
+		"-type x":        "-type needs a value: -type=…",
+		"-notype=MX x":   "unknown option -notype=MX\nhint: did you mean -type?",
+		"-vc=1 x":        "unknown option -vc=1\nhint: utopia nslookup --help lists them",
+		"-qt=BOGUS x":    `"BOGUS" is no record type` + "\nhint: such as A, AAAA, MX, NS, SOA, TXT, ANY, or TYPE65 by its number",
+		"-class=BOGUS x": `"BOGUS" is no class: IN, CH, HS, ANY, or CLASS3 by its number`,
+		"-port=0 x":      `-port: "0" is no port: 1 to 65535`,
+		"-timeout=0 x":   `-timeout: "0" is no number of seconds: 1 to 3600`,
+		"-retry=0 x":     `"0" is no number of tries: 1 to 100`,
+		"a..b":           `dns: name "a..b": empty label`,
+		"x -C":           "-C needs a value",
+		"-qt=AXFR x":     "AXFR asks for a whole zone, which utopia does not transfer",
+	} {
+		out, errors, code := runHere(t, append([]string{"nslookup"}, strings.Fields(args)...)...)
+		if code != exitUsage || out != "" || errors != "utopia: "+want+"\n" {
+			t.Errorf("%s: exit %d, printed %q and\n%s", args, code, out, errors)
+		}
+	}
+}
+
+func TestNslookupHelp(t *testing.T) {
+	t.Parallel()
+	out, errors, code := runHere(t, "nslookup", "x", "--help")
+	if code != 0 || errors != "" || !strings.Contains(out, "-querytype=") || !strings.Contains(out, "-qt=MX") {
+		t.Errorf("exit %d, %q, %q", code, errors, out)
+	}
+}

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/network-utopia/utopia/internal/control"
+	"github.com/network-utopia/utopia/transcript"
+)
+
+func newTrace(s *session) *cobra.Command {
+	var count int
+	c := &cobra.Command{
+		Use:   "trace [service…]",
+		Short: "Follow live who says what to the running instance",
+		Long: `Trace prints the exchanges of the services named, or of all, as they happen: one line for each message, with
+the time, the service, the exchange's number, the peer, and < for what was received or > for what was sent.
+With --json it prints one line of JSON for each exchange when it has ended.`,
+		Example: `  utopia trace dns web
+  utopia trace dns --json --count 10`,
+		ValidArgsFunction: func(c *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+			return s.serviceNames(c.Context()), cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(c *cobra.Command, services []string) error {
+			if err := s.knownServices(c.Context(), services); err != nil {
+				return err
+			}
+			t := &tracer{session: s, left: count}
+			err := s.instance().Trace(c.Context(), services, t.line)
+			if errors.Is(err, errEnough) {
+				return nil
+			}
+			return err
+		},
+	}
+	c.Flags().IntVar(&count, "count", 0, "stop after this many exchanges have ended (0: never)")
+	return c
+}
+
+// serviceNames lists what the running instance serves; nothing when none runs.
+func (s *session) serviceNames(ctx context.Context) []string {
+	status, err := s.instance().Status(ctx, false)
+	if err != nil {
+		return nil
+	}
+	var names []string
+	for _, v := range status.Services {
+		names = append(names, v.Name)
+	}
+	return names
+}
+
+// knownServices refuses a name that the instance does not serve: it would be followed for ever in vain.
+func (s *session) knownServices(ctx context.Context, asked []string) error {
+	status, err := s.instance().Status(ctx, false)
+	if err != nil {
+		return err
+	}
+	known := s.serviceNames(ctx)
+	for _, name := range asked {
+		if !slices.Contains(known, name) {
+			return usage("%s has no service %q\nhint: it serves %s", status.Domain, name, strings.Join(known, ", "))
+		}
+	}
+	return nil
+}
+
+// errEnough ends a trace that was asked for so many exchanges.
+var errEnough = errors.New("enough")
+
+// tracer prints the lines of a trace.
+type tracer struct {
+	*session
+	left int    // exchanges until the end; 0 for no end
+	lost uint64 // as told so far
+}
+
+func (t *tracer) line(l control.Line) error {
+	if l.Lost > t.lost {
+		t.note("… %d steps were left out: they come faster than they can be shown\n", l.Lost-t.lost)
+		t.lost = l.Lost
+	}
+	switch {
+	case l.Entry != nil && !t.json:
+		t.entry(*l.Head, *l.Entry)
+	case l.Record != nil:
+		return t.ended(*l.Record)
+	}
+	return nil
+}
+
+func (t *tracer) entry(h transcript.Head, e transcript.Entry) {
+	sign := map[transcript.Direction]string{transcript.Received: "36", transcript.Sent: "32", transcript.Note: "33"}[e.Dir]
+	t.print("%s %s#%v %v %s %s\n", e.Time.Local().Format("15:04:05.000"), h.Service, h.ID, h.Remote,
+		t.paint(sign, e.Dir.String()), e.Text)
+}
+
+func (t *tracer) ended(r transcript.Record) error {
+	if t.json {
+		line, err := json.Marshal(r)
+		if err != nil {
+			return fmt.Errorf("print an exchange: %w", err)
+		}
+		t.print("%s\n", line)
+	}
+	if t.left == 1 {
+		return errEnough
+	}
+	t.left = max(t.left-1, 0)
+	return nil
+}
