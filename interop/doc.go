@@ -1,0 +1,5 @@
+// Package interop holds the tests in which foreign programs speak to a running instance of the real program: dig,
+// kdig, curl, nc, the textbook's Python clients, and Chromium.
+//
+// A test whose program is not installed says so and is left out; with UTOPIA_INTEROP=required it fails instead.
+package interop
