@@ -258,13 +258,19 @@ func checkStrings(b []byte) error {
 	return nil
 }
 
+// maxPointers is the most compression pointers that one name may run through.
+// An encoder needs at most one behind each label, of which the longest name
+// has 127. Without a limit the pointers of one message could be chained, and
+// each of its names made to run through thousands of them.
+const maxPointers = 127
+
 // name reads a name that may be compressed (RFC 1035 section 4.1.4). A pointer
 // must name a prior occurrence: it points before the place where the labels
-// that it continues began, and what it points at ends before that place. So a
-// name ends after finitely many jumps, and none reads ahead.
+// that it continues began, and what it points at ends before that place. So
+// none reads ahead.
 func (p *parser) name() (Name, error) {
 	var buf [MaxNameLen]byte
-	n := 0
+	n, pointers := 0, 0
 	off, start, bound := p.off, p.off, len(p.wire)
 	after := -1 // where the caller goes on, once a pointer was followed
 	for {
@@ -296,6 +302,9 @@ func (p *parser) name() (Name, error) {
 			target := int(binary.BigEndian.Uint16(p.wire[off:]) & 0x3fff)
 			if target >= start || target < HeaderLen {
 				return "", errPointer
+			}
+			if pointers++; pointers > maxPointers {
+				return "", errPointers
 			}
 			if after < 0 {
 				after = off + 2

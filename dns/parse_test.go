@@ -174,23 +174,31 @@ func TestParseRecordRefusesPointers(t *testing.T) {
 	}
 }
 
-// TestParseCost: a message of names that all run through the same long chain
-// of pointers must not cost more than its size times the longest name.
-func TestParseCost(t *testing.T) {
+// TestPointersOfAName: the longest name, each of its labels behind a pointer to
+// the label before, is read; a name of one pointer more is not.
+func TestPointersOfAName(t *testing.T) {
 	t.Parallel()
-	body := []byte("\x01a\x00\x00\x01\x00\x01")
-	prev := HeaderLen
-	count := 0
-	for len(body) < 16000 {
-		here := HeaderLen + len(body)
-		body = append(body, 0xc0|byte(prev>>8), byte(prev))
-		body = append(body, aRecord...)
-		prev, count = here, count+1
+	body := []byte("\x00\x00\x01\x00\x01") // the root as the question, then TXT-like data
+	at := HeaderLen + len(body) + 11       // where the data of the first record begins
+	data := []byte("\x00")
+	last := at
+	for range maxPointers {
+		here := at + len(data)
+		data = append(data, 1, 'a', 0xc0|byte(last>>8), byte(last))
+		last = here
 	}
-	wire := append([]byte{0, 0, 0, 0, 0, 1, byte(count >> 8), byte(count), 0, 0, 0, 0}, body...)
-	m, err := Parse(wire)
-	if err != nil || len(m.Answer) != count {
-		t.Fatalf("%v", err)
+	body = append(body, "\x00\xff\x00\x00\x01\x00\x00\x00\x00"...)
+	body = append(body, byte(len(data)>>8), byte(len(data)))
+	body = append(body, data...)
+	// The labels of the last, and its 127 pointers, stand uncompressed at its end.
+	if m, err := Parse(raw(1, 2, 0, 0, string(body)+string(data[len(data)-4:])+aRecord)); err != nil {
+		t.Error(err)
+	} else if got := m.Answer[1].Name; got.NumLabels() != 127 || !got.Valid() {
+		t.Errorf("%d labels", got.NumLabels())
+	}
+	pointer := string([]byte{0xc0 | byte(last>>8), byte(last)})
+	if _, err := Parse(raw(1, 2, 0, 0, string(body)+pointer+aRecord)); !errors.Is(err, errPointers) {
+		t.Errorf("128 pointers: %v", err)
 	}
 }
 

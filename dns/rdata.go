@@ -13,6 +13,7 @@ var (
 	errShort     = errors.New("cut off")
 	errLabelType = errors.New("label of an unknown type")
 	errPointer   = errors.New("compression pointer does not point back")
+	errPointers  = errors.New("name runs through more than 127 compression pointers")
 	errRdata     = errors.New("record data does not fit its length")
 	errNoPointer = errors.New("compressed name in data that forbids compression")
 	errBitmap    = errors.New("bad type bitmap")
