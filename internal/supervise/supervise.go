@@ -35,6 +35,10 @@ const (
 	Stopped  State = "stopped"
 )
 
+// StopTimeout is how long Restart and Remove wait for what is under way, where their context ends no earlier. Without
+// it one client that does not end would keep a reload, and whatever waits for that, for ever.
+const StopTimeout = 10 * time.Second
+
 // Health is what is known of a service.
 type Health struct {
 	Name    string
@@ -87,7 +91,8 @@ func (s *Supervisor) start(ctx context.Context, u *unit) error {
 	return nil
 }
 
-// Restart stops the named service, if it runs, and starts next in its place in the order.
+// Restart stops the named service, if it runs, within [StopTimeout], and starts next in its place in the order. It does
+// so even when ctx ends meanwhile: then the old service is gone, and nothing would be served.
 func (s *Supervisor) Restart(ctx context.Context, name string, next Service) error {
 	s.change.Lock()
 	defer s.change.Unlock()
@@ -95,14 +100,14 @@ func (s *Supervisor) Restart(ctx context.Context, name string, next Service) err
 	if u == nil {
 		return fmt.Errorf("restart %s: there is no such service", name)
 	}
-	stopped := s.stop(ctx, u)
+	stopped := s.retire(ctx, u)
 	s.mu.Lock()
 	u.service = next
 	s.mu.Unlock()
-	return errors.Join(stopped, s.start(ctx, u))
+	return errors.Join(stopped, s.start(context.WithoutCancel(ctx), u))
 }
 
-// Remove stops the named service and forgets it.
+// Remove stops the named service, within [StopTimeout], and forgets it.
 func (s *Supervisor) Remove(ctx context.Context, name string) error {
 	s.change.Lock()
 	defer s.change.Unlock()
@@ -110,7 +115,7 @@ func (s *Supervisor) Remove(ctx context.Context, name string) error {
 	if u == nil {
 		return fmt.Errorf("remove %s: there is no such service", name)
 	}
-	err := s.stop(ctx, u)
+	err := s.retire(ctx, u)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.units = slices.DeleteFunc(s.units, func(other *unit) bool { return other == u })
@@ -141,8 +146,20 @@ func (s *Supervisor) stop(ctx context.Context, u *unit) error {
 	return err
 }
 
+// retire stops a service for good while others go on. That it had to break something off is no failure of it.
+func (s *Supervisor) retire(ctx context.Context, u *unit) error {
+	ctx, cancel := context.WithTimeout(ctx, StopTimeout)
+	defer cancel()
+	err := s.stop(ctx, u)
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return nil
+	}
+	return err
+}
+
 // Check asks the named service a real question and keeps the outcome as its health. One that is not running is not
-// asked.
+// asked. When ctx is cancelled, whoever asked has gone and nothing is known: health stays as it was, and ctx's error is
+// returned.
 func (s *Supervisor) Check(ctx context.Context, name string) (Health, error) {
 	u := s.find(name)
 	if u == nil {
@@ -157,6 +174,9 @@ func (s *Supervisor) Check(ctx context.Context, name string) (Health, error) {
 	}
 	began := time.Now()
 	err := service.Check(ctx)
+	if err != nil && errors.Is(ctx.Err(), context.Canceled) {
+		return before, ctx.Err()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if u.service != service || u.health.State != before.State {

@@ -19,10 +19,14 @@ type part struct {
 	stop  error
 	check error
 	slow  time.Duration // how long Stop takes, unless its context ends
+	begin func(context.Context) error
 }
 
-func (p *part) Start(context.Context) error {
+func (p *part) Start(ctx context.Context) error {
 	*p.notes = append(*p.notes, "start "+p.name)
+	if p.begin != nil {
+		return p.begin(ctx)
+	}
 	return p.start
 }
 
@@ -132,6 +136,40 @@ func TestRestartKeepsTheOrder(t *testing.T) {
 	}
 }
 
+// A service with a client that does not end must not keep a reload waiting for ever, nor fail it.
+func TestRestartAndRemoveHaveAHardEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var notes []string
+		var s Supervisor
+		ctx := context.Background()
+		s.Start(ctx, "a", &part{name: "a", notes: &notes, slow: time.Hour})
+		began := time.Now()
+		if err := s.Restart(ctx, "a", &part{name: "a2", notes: &notes, slow: time.Hour}); err != nil {
+			t.Errorf("restart: %v", err)
+		}
+		if took := time.Since(began); took != StopTimeout || states(&s) != "a up; " {
+			t.Errorf("restart took %v: %s", took, states(&s))
+		}
+		if err := s.Remove(ctx, "a"); err != nil || time.Since(began) != 2*StopTimeout {
+			t.Errorf("remove: %v after %v", err, time.Since(began))
+		}
+	})
+}
+
+// Whoever asked for a restart may go: what was stopped is started all the same.
+func TestRestartWhenItsCallerGoes(t *testing.T) {
+	var notes []string
+	var s Supervisor
+	s.Start(context.Background(), "a", &part{name: "a", notes: &notes, slow: time.Hour})
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	next := &part{name: "a2", notes: &notes}
+	next.begin = func(ctx context.Context) error { return ctx.Err() } // as a Host does that looks at its context
+	if err := s.Restart(ctx, "a", next); err != nil || states(&s) != "a up; " {
+		t.Errorf("restart: %v; %s", err, states(&s))
+	}
+}
+
 func TestRemove(t *testing.T) {
 	var notes []string
 	var s Supervisor
@@ -179,6 +217,32 @@ func TestCheck(t *testing.T) {
 		}
 		if _, err := s.Check(ctx, "zzz"); err == nil {
 			t.Error("a service that is not there was asked")
+		}
+	})
+}
+
+// hung answers no check: it waits until its context ends.
+type hung struct{ part }
+
+func (h *hung) Check(ctx context.Context) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// A check that is called off tells nothing of the service; one that gets no answer in its time does.
+func TestCheckThatIsCalledOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s Supervisor
+		s.Start(context.Background(), "a", &hung{part{notes: new([]string)}})
+		ctx, cancel := context.WithCancel(context.Background())
+		time.AfterFunc(time.Second, cancel)
+		if h, err := s.Check(ctx, "a"); !errors.Is(err, context.Canceled) || h.State != Up || states(&s) != "a up; " {
+			t.Errorf("called off: %+v, %v; %s", h, err, states(&s))
+		}
+		ctx, cancel = context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		if h, err := s.Check(ctx, "a"); err != nil || h.State != Failed {
+			t.Errorf("no answer: %+v, %v", h, err)
 		}
 	})
 }
