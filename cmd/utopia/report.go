@@ -61,7 +61,7 @@ func (s *session) report(err error) int {
 		if e.err == nil {
 			return code
 		}
-	case errors.Is(err, control.ErrNotRunning):
+	case errors.Is(err, control.ErrNotRunning), errors.Is(err, control.ErrSilent):
 		code = exitUnreachable
 	case errors.Is(err, context.Canceled):
 		err = errors.New("interrupted")
@@ -87,8 +87,11 @@ func hintOf(err error) string {
 	if errors.As(err, &told) {
 		return told.Hint
 	}
-	if errors.Is(err, control.ErrNotRunning) {
+	switch {
+	case errors.Is(err, control.ErrNotRunning):
 		return "utopia up starts it, or name its folder with -C"
+	case errors.Is(err, control.ErrSilent):
+		return "it runs, and is stopped or stuck: end it and start it anew"
 	}
 	return ""
 }

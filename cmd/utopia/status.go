@@ -51,7 +51,7 @@ func (s *session) await(ctx context.Context, wait time.Duration) (control.Status
 		if err == nil && status.OK() || time.Now().Add(pause).After(deadline) {
 			return status, err
 		}
-		if err != nil && !errors.Is(err, control.ErrNotRunning) {
+		if err != nil && !errors.Is(err, control.ErrNotRunning) && !errors.Is(err, control.ErrSilent) {
 			return status, err
 		}
 		select {

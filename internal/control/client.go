@@ -128,6 +128,11 @@ func userPath(parts ...string) string {
 }
 
 func (c *Client) ask(ctx context.Context, method, path string, question, answer any) error {
+	if method == http.MethodGet { // changes take their time: a reload waits for what is under way
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, AnswerTimeout, ErrSilent)
+		defer cancel()
+	}
 	response, err := c.send(ctx, method, path, question)
 	if err != nil {
 		return err
@@ -163,8 +168,10 @@ func (c *Client) send(ctx context.Context, method, path string, question any) (*
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
 		return nil, ErrNotRunning
+	case err != nil && errors.Is(context.Cause(ctx), ErrSilent):
+		return nil, ErrSilent
 	case err != nil:
-		return nil, fmt.Errorf("ask the instance: %w", err)
+		return nil, fmt.Errorf("ask the instance: %w", plain(err))
 	case response.StatusCode == http.StatusOK:
 		return response, nil
 	}
@@ -174,6 +181,15 @@ func (c *Client) send(ctx context.Context, method, path string, question any) (*
 		return nil, fmt.Errorf("the instance answered with HTTP status %d", response.StatusCode)
 	}
 	return nil, &told
+}
+
+// plain takes away what package http says about a request that nobody typed.
+func plain(err error) error {
+	var request *url.Error
+	if errors.As(err, &request) {
+		return request.Err
+	}
+	return err
 }
 
 // SocketPath returns a name of the socket in the data folder dir that is short enough for the kernel (108 bytes,

@@ -7,6 +7,7 @@ package control
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/network-utopia/utopia/transcript"
@@ -150,5 +151,12 @@ type Error struct {
 // Error gives the message.
 func (e *Error) Error() string { return e.Message }
 
-// ErrNotRunning means that no instance listens on the folder's socket.
-var ErrNotRunning = errors.New("utopia is not running here")
+// AnswerTimeout is how long a [Client] waits for the answer to a question that changes nothing: longer than the checks of
+// a Status take.
+const AnswerTimeout = 10 * time.Second
+
+// What a [Client] says of an instance that it gets no answer from.
+var (
+	ErrNotRunning = errors.New("utopia is not running here")                   // nobody listens on the folder's socket
+	ErrSilent     = fmt.Errorf("utopia has not answered in %v", AnswerTimeout) // it listens: stopped, or stuck
+)

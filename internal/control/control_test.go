@@ -3,12 +3,15 @@ package control
 import (
 	"context"
 	"errors"
+	"io"
+	"net"
 	"net/http"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/network-utopia/utopia/host"
@@ -162,6 +165,68 @@ func TestNotRunning(t *testing.T) {
 	l.Close() // what a killed instance leaves behind
 	if _, err := NewClient(o, dir, nil).Status(ctx, false); !errors.Is(err, ErrNotRunning) {
 		t.Errorf("with a dead socket: %v", err)
+	}
+}
+
+// An instance that was stopped (SIGSTOP) or is stuck still has a socket that the kernel accepts on.
+func TestSilentInstance(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := NewClient(deaf{}, "data", nil)
+		began := time.Now()
+		_, err := c.Status(t.Context(), true)
+		if !errors.Is(err, ErrSilent) || time.Since(began) != AnswerTimeout {
+			t.Errorf("status: %v after %v", err, time.Since(began))
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := c.Status(ctx, true); !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrSilent) {
+			t.Errorf("with less patience: %v", err)
+		}
+	})
+}
+
+// deaf is a host whose connections take everything and answer nothing.
+type deaf struct{ host.Host }
+
+func (deaf) Dial(context.Context, string, string) (net.Conn, error) {
+	near, far := net.Pipe()
+	go io.Copy(io.Discard, far)
+	return near, nil
+}
+
+// interrupted is an instance that notes whether the context of a change outlives the command.
+type interrupted struct {
+	scripted
+	reloading, gone chan struct{}
+	ended           chan error
+}
+
+func (i *interrupted) Reload(ctx context.Context) (Reloaded, error) {
+	close(i.reloading)
+	<-i.gone
+	select {
+	case <-ctx.Done():
+	case <-time.After(100 * time.Millisecond): // the server sees the end of its client in the background
+	}
+	i.ended <- ctx.Err()
+	return Reloaded{}, nil
+}
+
+// A reload that is broken off in the middle would leave services stopped, a user removed in part.
+func TestAChangeOutlivesItsCommand(t *testing.T) {
+	in := &interrupted{reloading: make(chan struct{}), gone: make(chan struct{}), ended: make(chan error, 1)}
+	c := serve(t, t.TempDir(), in, nil)
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		<-in.reloading
+		cancel()
+	}()
+	if _, err := c.Reload(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("the command: %v", err)
+	}
+	close(in.gone)
+	if err := <-in.ended; err != nil {
+		t.Errorf("the reload was called off: %v", err)
 	}
 }
 

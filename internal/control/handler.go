@@ -32,6 +32,9 @@ func Handler(in Instance) http.Handler {
 	handle := func(pattern string, f func(r *http.Request) (any, error)) {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			r.Body = http.MaxBytesReader(w, r.Body, MaxRequestBody)
+			if r.Method != http.MethodGet { // a change is not left half done because the command was interrupted
+				r = r.WithContext(context.WithoutCancel(r.Context()))
+			}
 			answer, err := f(r)
 			reply(w, answer, err)
 		})
