@@ -431,6 +431,7 @@ func TestAnswerable(t *testing.T) {
 		"192.0.2.9:19":          false,
 		"192.0.2.9:53":          false,
 		"192.0.2.9:12000":       false, // another upper-case service
+		"192.0.2.9:20000":       false, // the same, of an instance with an offset
 		"192.0.2.9:12001":       true,
 		"255.255.255.255:40000": false,
 		"224.0.0.251:40000":     false,
@@ -519,6 +520,29 @@ func TestShutdownAnswersWhatWasSent(t *testing.T) {
 	if _, err := osHost.Dial(t.Context(), "tcp", tcp); err == nil {
 		t.Error("still accepts")
 	}
+}
+
+// A client that never stops talking does not keep the server from stopping, whoever waits.
+func TestShutdownDoesNotWaitForTalkers(t *testing.T) {
+	t.Parallel()
+	s, tcp, _ := startServer(t, Options{})
+	conn := connect(t, "tcp", tcp)
+	say(t, conn, "a", "A")
+	var talker sync.WaitGroup
+	talker.Go(func() {
+		for { // never as silent as drainWait
+			if _, err := conn.Write([]byte("a")); err != nil {
+				return
+			}
+			time.Sleep(drainWait / 10)
+		}
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 8*drainTotal)
+	defer cancel()
+	if err := s.Shutdown(ctx); err != nil {
+		t.Errorf("Shutdown: %v", err)
+	}
+	talker.Wait()
 }
 
 // A client that never stops talking is cut off when the time for stopping is up.

@@ -14,8 +14,9 @@ import (
 )
 
 const (
-	readSize  = 4096                  // bytes read and answered at once
-	drainWait = 50 * time.Millisecond // after Shutdown, silence that means the client has had its answers
+	readSize   = 4096                  // bytes read and answered at once
+	drainWait  = 50 * time.Millisecond // after Shutdown, silence that means the client has had its answers
+	drainTotal = time.Second           // after Shutdown, the longest that a client is answered which is never silent
 )
 
 // Serve answers the connections of l, each in a goroutine, until Shutdown; it then returns [ErrServerClosed], and
@@ -34,6 +35,7 @@ type session struct {
 	stream  caser
 	answer  []byte // scratch
 	in, out int64
+	last    time.Time // after Shutdown: when answering ends
 }
 
 func (s *Server) begin(conn net.Conn) serve.Session {
@@ -84,8 +86,14 @@ func (c *session) read(buf []byte) (int, error) {
 	}
 	// The server stops: what is on its way is still answered. Shutdown's own deadline may come after ours, once, and
 	// is then no sign of silence.
+	if c.last.IsZero() {
+		c.last = time.Now().Add(drainTotal)
+	}
 	for {
 		until := time.Now().Add(drainWait)
+		if until.After(c.last) {
+			until = c.last
+		}
 		if err := c.conn.SetReadDeadline(until); err != nil {
 			return 0, err
 		}

@@ -14,9 +14,10 @@ import (
 	"github.com/network-utopia/utopia/transcript"
 )
 
-// reflectors are the ports of services that answer whatever they get (RFC 862 to 868 and their like). A datagram
-// that claims to come from one of them would be answered for ever, or carries an attack on it.
-var reflectors = [...]uint16{0, 7, 9, 11, 13, 15, 17, 19, 37, 53, 111, 123, 137, 161, 389, 1900, 5353, 11211}
+// reflectors are the ports of services that answer whatever they get (RFC 862 to 868 and their like), the last two of
+// them this one, with and without the usual offset. A datagram that claims to come from one of them would be answered
+// for ever, or carries an attack on it.
+var reflectors = [...]uint16{0, 7, 9, 11, 13, 15, 17, 19, 37, 53, 111, 123, 137, 161, 389, 1900, 5353, 11211, 12000, 20000}
 
 // ServePacket answers the datagrams of pc with Options.Readers goroutines until Shutdown; it then returns
 // [ErrServerClosed], and otherwise pc's error. It closes pc.
