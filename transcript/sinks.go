@@ -87,6 +87,14 @@ type JSONLines struct {
 // NewJSONLines returns a sink that writes to w; log may be nil.
 func NewJSONLines(w io.Writer, log *slog.Logger) *JSONLines { return &JSONLines{to: w, log: log} }
 
+// Use makes w the writer from now on, nil for none, as when a file was moved away and is opened anew. Exchanges that are
+// under way end in w. Nothing is written to the former one once Use has returned.
+func (j *JSONLines) Use(w io.Writer) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.to, j.failing = w, false
+}
+
 // Level is Lines for every service.
 func (j *JSONLines) Level(string) Level { return Lines }
 
@@ -101,6 +109,9 @@ func (j *JSONLines) End(x *Exchange) {
 	line, err := json.Marshal(x.Record())
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	if j.to == nil {
+		return
+	}
 	if err == nil {
 		_, err = j.to.Write(append(line, '\n'))
 	}

@@ -27,7 +27,7 @@ import (
 // entries past the limits all the same, as they come.
 const (
 	MaxEntries  = 200       // entries kept of one exchange
-	MaxText     = 1000      // bytes kept of one entry's text
+	MaxText     = 1000      // bytes kept of one entry's text, before those that cannot be shown become escapes
 	MaxTexts    = 32 << 10  // bytes kept of all texts of one exchange
 	MaxRawBytes = 256 << 10 // bytes kept of one exchange's raw messages, where a sink asks for them
 )
@@ -141,19 +141,48 @@ func New(opts Options) *Recorder {
 	return r
 }
 
-// Attach adds a sink for the exchanges that begin from now on; detach, called once or more, takes it away. An
-// exchange that is under way when its sink is detached still tells it of its end.
+// Attach adds a sink for the exchanges that begin from now on; detach, called once or more, takes it away: it is told
+// nothing more, also of exchanges that are under way, once the calls of its methods that are under way have returned.
 func (r *Recorder) Attach(s Sink) (detach func()) {
-	held := &attached{s} // its address tells it from another attachment of the same sink
+	held := &attached{} // its address tells it from another attachment of the same sink
+	held.sink.Store(&s)
 	r.change(func(sinks []Sink) []Sink { return append(sinks, held) })
 	return func() {
+		held.sink.Store(nil)
 		r.change(func(sinks []Sink) []Sink {
 			return slices.DeleteFunc(sinks, func(other Sink) bool { return other == Sink(held) })
 		})
 	}
 }
 
-type attached struct{ Sink }
+// attached stands for a sink until that is detached. Exchanges hold it for as long as they are kept, and must not keep
+// the sink with all that is in it, such as the buffer of a [Feed] whose reader has gone.
+type attached struct{ sink atomic.Pointer[Sink] }
+
+func (a *attached) Level(service string) Level {
+	if s := a.sink.Load(); s != nil {
+		return (*s).Level(service)
+	}
+	return Off
+}
+
+func (a *attached) Begin(x *Exchange) {
+	if s := a.sink.Load(); s != nil {
+		(*s).Begin(x)
+	}
+}
+
+func (a *attached) Entry(x *Exchange, e Entry) {
+	if s := a.sink.Load(); s != nil {
+		(*s).Entry(x, e)
+	}
+}
+
+func (a *attached) End(x *Exchange) {
+	if s := a.sink.Load(); s != nil {
+		(*s).End(x)
+	}
+}
 
 // change replaces the list of sinks, so that Begin reads it without a lock.
 func (r *Recorder) change(edit func([]Sink) []Sink) {
@@ -289,8 +318,11 @@ func printable(text string) string {
 	cut := ""
 	if len(text) > MaxText {
 		end := MaxText
-		for end > 0 && !utf8.RuneStart(text[end]) {
+		for end > MaxText-utf8.UTFMax && !utf8.RuneStart(text[end]) {
 			end--
+		}
+		if !utf8.RuneStart(text[end]) { // not UTF-8 here: any byte will do
+			end = MaxText
 		}
 		text, cut = text[:end], "…"
 	}

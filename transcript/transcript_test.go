@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -179,6 +180,8 @@ func TestTextsArePrintable(t *testing.T) {
 		"naïve ☺ ünïcode":  "naïve ☺ ünïcode",
 		"nul\x00":          `nul\x00`,
 		"replaced \uFFFD.": `replaced \ufffd.`,
+
+		strings.Repeat("\x80", MaxText+1): strings.Repeat(`\x80`, MaxText) + "…",
 	} {
 		x.Line(Received, 0, text)
 		got := x.Record().Entries
@@ -216,9 +219,37 @@ func TestAttachAndDetach(t *testing.T) {
 		t.Error("a detached sink is asked")
 	}
 	x.End()
-	if got := len(a.Events()); got != 6 {
-		t.Errorf("%d events: the end of an exchange under way was kept from its sink", got)
+	if got := len(a.Events()); got != 5 {
+		t.Errorf("%d events: a sink that was detached is told of the end of an exchange", got)
 	}
+}
+
+// What a follower held is let go of with it, though the ring keeps the exchanges that it saw, and one may go on.
+func TestADetachedSinkIsLetGo(t *testing.T) {
+	ring := NewRing(10, 10)
+	r := New(Options{Sinks: []Sink{ring}})
+	gone := make(chan struct{})
+	var underWay *Exchange
+	func() {
+		feed := NewFeed(Lines, 10)
+		runtime.AddCleanup(feed, func(struct{}) { close(gone) }, struct{}{})
+		defer r.Attach(feed)()
+		begin(r, "dns").End()
+		underWay = begin(r, "dns")
+	}()
+	for range 100 {
+		runtime.GC()
+		select {
+		case <-gone:
+			underWay.End()
+			if n := len(ring.Recent(9)); n != 2 {
+				t.Errorf("the ring has %d exchanges", n)
+			}
+			return
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	t.Error("the feed is still held")
 }
 
 func TestFeedNeverBlocks(t *testing.T) {
@@ -369,6 +400,21 @@ func TestJSONLines(t *testing.T) {
 	exchange()
 	if n := bytes.Count(out.Bytes(), []byte("\n")); n != 2 {
 		t.Errorf("%d lines after writing worked again, want 2", n)
+	}
+}
+
+// A file that is moved away and opened anew loses nothing, also of exchanges that are under way.
+func TestJSONLinesUse(t *testing.T) {
+	var log, first, second bytes.Buffer
+	lines := NewJSONLines(&first, slog.New(slog.NewTextHandler(&log, nil)))
+	r := New(Options{Sinks: []Sink{lines}})
+	x, y := begin(r, "dns"), begin(r, "web")
+	lines.Use(&second)
+	x.End()
+	lines.Use(nil)
+	y.End()
+	if first.Len() != 0 || bytes.Count(second.Bytes(), []byte("\n")) != 1 || log.Len() != 0 {
+		t.Errorf("first %q, second %q, log %q", &first, &second, &log)
 	}
 }
 

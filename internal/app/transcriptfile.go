@@ -13,6 +13,7 @@ type transcriptFile struct {
 	recorder *transcript.Recorder
 	log      *slog.Logger
 	file     *os.File
+	lines    *transcript.JSONLines // writes to file
 	detach   func()
 }
 
@@ -26,12 +27,18 @@ func (t *transcriptFile) use(path string) error {
 			return fmt.Errorf("log.transcript: %w", err)
 		}
 	}
-	err := t.close()
-	if file != nil {
-		t.file = file
-		t.detach = t.recorder.Attach(transcript.NewJSONLines(file, t.log))
+	if file == nil || t.file == nil {
+		if err := t.close(); err != nil || file == nil {
+			return err
+		}
+		t.file, t.lines = file, transcript.NewJSONLines(file, t.log)
+		t.detach = t.recorder.Attach(t.lines)
+		return nil
 	}
-	return err
+	t.lines.Use(file) // exchanges that are under way end there
+	before := t.file
+	t.file = file
+	return before.Close()
 }
 
 func (t *transcriptFile) close() error {
@@ -39,7 +46,8 @@ func (t *transcriptFile) close() error {
 		return nil
 	}
 	t.detach()
+	t.lines.Use(nil)
 	err := t.file.Close()
-	t.file, t.detach = nil, nil
+	t.file, t.lines, t.detach = nil, nil, nil
 	return err
 }
