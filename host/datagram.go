@@ -20,24 +20,37 @@ var (
 //
 // On a *net.UDPConn, reading and answering allocate nothing.
 type DatagramSocket struct {
-	conn  net.PacketConn
-	udp   *net.UDPConn // conn, where it is the operating system's
-	local netip.AddrPort
-	any   bool // bound to an unspecified address: control messages tell which was asked
+	conn      net.PacketConn
+	udp       *net.UDPConn        // conn, where it is the operating system's
+	addressed AddressedPacketConn // conn, where it is one
+	local     netip.AddrPort
+	any       bool // bound to an unspecified address: control messages tell which was asked
+}
+
+// AddressedPacketConn is a datagram socket, such as an emulated host's, that tells which address was asked without the
+// control messages of the operating system. Addresses have no 4-in-6 form.
+type AddressedPacketConn interface {
+	net.PacketConn
+	// ReadAddressed is ReadFrom that also tells where the datagram was sent to: an address of this host, or an invalid
+	// one where it was not one of this host alone (broadcast, multicast).
+	ReadAddressed(p []byte) (n int, from, to netip.AddrPort, err error)
+	// WriteAddressed is WriteTo whose datagram leaves from an address of this host.
+	WriteAddressed(p []byte, from, to netip.AddrPort) (n int, err error)
 }
 
 // NewDatagramSocket returns the way to read and answer on conn that suits it.
 //
-// A socket that is bound to an unspecified address (0.0.0.0, ::) must be a *net.UDPConn on a system that tells with
-// each datagram which address was asked (Linux; ip(7), IP_PKTINFO; RFC 3542 section 6). Elsewhere it is an error: an
-// answer might leave from another address. Bind each address there.
+// A socket that is bound to an unspecified address (0.0.0.0, ::) must be an [AddressedPacketConn], or a *net.UDPConn on a
+// system that tells with each datagram which address was asked (Linux; ip(7), IP_PKTINFO; RFC 3542 section 6).
+// Elsewhere it is an error: an answer might leave from another address. Bind each address there.
 func NewDatagramSocket(conn net.PacketConn) (*DatagramSocket, error) {
 	s := &DatagramSocket{conn: conn, local: addrPort(conn.LocalAddr())}
 	s.udp, _ = conn.(*net.UDPConn)
+	s.addressed, _ = conn.(AddressedPacketConn)
 	switch {
 	case !s.local.IsValid():
 		return nil, fmt.Errorf("host: %v: %w", conn.LocalAddr(), errNoAddress)
-	case !s.local.Addr().IsUnspecified():
+	case !s.local.Addr().IsUnspecified(), s.addressed != nil:
 		return s, nil
 	}
 	s.any = true
@@ -78,6 +91,8 @@ func (s *DatagramSocket) Receive(d *Datagram) (err error) {
 	var n int
 	d.Local = s.local
 	switch {
+	case s.addressed != nil:
+		n, d.from, d.Local, err = s.addressed.ReadAddressed(d.buf)
 	case s.udp == nil:
 		n, d.addr, err = s.conn.ReadFrom(d.buf)
 		d.from = addrPort(d.addr)
@@ -107,6 +122,8 @@ func (s *DatagramSocket) Reply(d *Datagram, answer []byte) (err error) {
 	switch {
 	case !d.Local.Addr().IsValid():
 		return fmt.Errorf("host: reply: %w", errSentToAll)
+	case s.addressed != nil:
+		_, err = s.addressed.WriteAddressed(answer, d.Local, d.from)
 	case s.udp == nil:
 		_, err = s.conn.WriteTo(answer, d.addr)
 	case !s.any:

@@ -116,6 +116,55 @@ func TestBroadcastIsNotAnswered(t *testing.T) {
 	}
 }
 
+// emulated is a socket that is not the operating system's: it is asked at one of several addresses.
+type emulated struct {
+	net.PacketConn
+	asked netip.AddrPort
+	wrote []string
+}
+
+func (e *emulated) LocalAddr() net.Addr { return &net.UDPAddr{IP: net.IPv4zero, Port: 53} }
+
+func (e *emulated) ReadAddressed(p []byte) (int, netip.AddrPort, netip.AddrPort, error) {
+	return copy(p, "question"), netip.MustParseAddrPort("192.0.2.9:40000"), e.asked, nil
+}
+
+func (e *emulated) WriteAddressed(p []byte, from, to netip.AddrPort) (int, error) {
+	e.wrote = append(e.wrote, fmt.Sprintf("%s from %v to %v", p, from, to))
+	return len(p), nil
+}
+
+// A host that is not the operating system may bind 0.0.0.0, too.
+func TestAddressedPacketConn(t *testing.T) {
+	t.Parallel()
+	e := &emulated{}
+	s, err := NewDatagramSocket(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var d Datagram
+	for _, asked := range []string{"192.0.2.1:53", "192.0.2.2:53"} {
+		e.asked = netip.MustParseAddrPort(asked)
+		if err := s.Receive(&d); err != nil || string(d.Data) != "question" || d.Local != e.asked || !Answerable(d.Remote, d.Local) {
+			t.Errorf("received %+v, %v", d, err)
+		}
+		if err := s.Reply(&d, []byte("answer")); err != nil {
+			t.Error(err)
+		}
+	}
+	want := "answer from 192.0.2.1:53 to 192.0.2.9:40000, answer from 192.0.2.2:53 to 192.0.2.9:40000"
+	if got := strings.Join(e.wrote, ", "); got != want {
+		t.Errorf("wrote %s", got)
+	}
+	e.asked = netip.AddrPort{} // sent to all
+	if err := s.Receive(&d); err != nil || Answerable(d.Remote, d.Local) {
+		t.Errorf("received %+v, %v", d, err)
+	}
+	if err := s.Reply(&d, []byte("I")); !errors.Is(err, errSentToAll) {
+		t.Errorf("Reply: %v", err)
+	}
+}
+
 func TestDatagramSizes(t *testing.T) {
 	t.Parallel()
 	_, s := socketOn(t, "udp4", "127.0.0.1:0")

@@ -14,6 +14,10 @@ import (
 //
 // What it returns is bare: on the operating system a TCP connection is a *net.TCPConn and a UDP socket a *net.UDPConn,
 // so that sendfile and batched datagrams apply where the caller asks for them.
+//
+// Whatever the host, its addresses are of the types of package net or have their method AddrPort, a stream connection
+// has CloseWrite, calls on what was closed return [net.ErrClosed], those past a deadline [os.ErrDeadlineExceeded], and a
+// datagram socket that can be bound to an unspecified address and is no *net.UDPConn is an [AddressedPacketConn].
 type Host interface {
 	// Listen opens a stream listener. An address that is taken gives an error for which
 	// errors.Is(err, syscall.EADDRINUSE) holds.

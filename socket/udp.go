@@ -28,7 +28,7 @@ var reflectors = [...]uint16{0, 7, 9, 11, 13, 15, 17, 19, 37, 53, 111, 123, 137,
 // cut.
 //
 // An answer leaves from the address that was asked. Where pc is bound to an unspecified address (0.0.0.0, ::), it must
-// be a *net.UDPConn on Linux, which tells what that was; elsewhere it is an error: bind each address.
+// tell what that was, as [host.NewDatagramSocket] says; elsewhere it is an error: bind each address.
 func (s *Server) ServePacket(pc net.PacketConn) error {
 	sock, err := host.NewDatagramSocket(pc)
 	if err != nil {
