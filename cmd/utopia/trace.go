@@ -49,6 +49,10 @@ func (s *session) serviceNames(ctx context.Context) []string {
 	if err != nil {
 		return nil
 	}
+	return namesOf(status)
+}
+
+func namesOf(status control.Status) []string {
 	var names []string
 	for _, v := range status.Services {
 		names = append(names, v.Name)
@@ -62,7 +66,7 @@ func (s *session) knownServices(ctx context.Context, asked []string) error {
 	if err != nil {
 		return err
 	}
-	known := s.serviceNames(ctx)
+	known := namesOf(status)
 	for _, name := range asked {
 		if !slices.Contains(known, name) {
 			return usage("%s has no service %q\nhint: it serves %s", status.Domain, name, strings.Join(known, ", "))

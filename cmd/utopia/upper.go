@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,12 +25,15 @@ is lost is not sent again.`,
   echo hello | utopia upper --udp 127.0.0.1:20000`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := hostPort(args[0]); err != nil {
-				return err
-			}
 			network := "tcp"
 			if udp {
 				network = "udp"
+			}
+			if err := hostPort(c.Context(), network, args[0]); err != nil {
+				return err
+			}
+			if opts.Timeout <= 0 {
+				return usage("--timeout %v is no time to wait", opts.Timeout)
 			}
 			opts.Terminal, opts.Transcript = terminal(s.out), s.recorder()
 			if s.json {
@@ -68,7 +72,7 @@ of the connection; the command ends when the server has ended its own.`,
 			if len(args) == 2 {
 				address = net.JoinHostPort(args[0], args[1])
 			}
-			if err := hostPort(address); err != nil {
+			if err := hostPort(c.Context(), "tcp", address); err != nil {
 				return err
 			}
 			if s.json {
@@ -82,10 +86,14 @@ of the connection; the command ends when the server has ended its own.`,
 	return c
 }
 
-// hostPort refuses an address without a port before anything is tried.
-func hostPort(address string) error {
-	if _, port, err := net.SplitHostPort(address); err != nil || port == "" {
+// hostPort refuses an address without a port, or with one that there cannot be, before anything is tried.
+func hostPort(ctx context.Context, network, address string) error {
+	_, port, err := net.SplitHostPort(address)
+	if err != nil || port == "" {
 		return usage("%q is no HOST:PORT\nhint: such as 127.0.0.1:20000", address)
+	}
+	if number, err := new(net.Resolver).LookupPort(ctx, network, port); err != nil || number == 0 {
+		return usage("%q is no port\nhint: a number from 1 to 65535, or the name of a service that this system knows", port)
 	}
 	return nil
 }

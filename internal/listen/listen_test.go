@@ -183,8 +183,10 @@ func TestSelfWaitsNoLongerThanItsContext(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	silent := control.Endpoint{Protocol: "silent", Network: "tcp", Address: s.Listeners[0].Addr().String()}
-	if err := self.Check(ctx, system, []control.Endpoint{silent}, oneByte); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("check: %v", err)
+	err = self.Check(ctx, system, []control.Endpoint{silent}, oneByte)
+	want := "silent at " + silent.Address + " over TCP: no answer in time: context deadline exceeded"
+	if !errors.Is(err, context.DeadlineExceeded) || err.Error() != want {
+		t.Errorf("check: %v, want %s", err, want)
 	}
 }
 

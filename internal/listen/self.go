@@ -69,8 +69,9 @@ func (s *Self) one(ctx context.Context, h host.Host, e control.Endpoint,
 		s.asking.Add(-1)
 		s.from.Delete(own)
 	}()
-	if err := ask(ctx, conn, e); err != nil {
-		return errors.Join(err, ctx.Err())
+	err = ask(ctx, conn, e)
+	if err != nil && ctx.Err() != nil { // what ask met is that the connection was closed
+		return fmt.Errorf("no answer in time: %w", ctx.Err())
 	}
-	return nil
+	return err
 }
