@@ -31,8 +31,8 @@ type State string
 const (
 	Starting State = "starting"
 	Up       State = "up"
-	Failed   State = "failed" // it did not start, or its last check failed
-	Stopped  State = "stopped"
+	Failed   State = "failed"  // it did not start, or its last check failed
+	Stopped  State = "stopped" // or about to be: it takes no new clients
 )
 
 // StopTimeout is how long Restart and Remove wait for what is under way, where their context ends no earlier. Without
@@ -138,6 +138,7 @@ func (s *Supervisor) stop(ctx context.Context, u *unit) error {
 		return nil
 	}
 	u.running = false
+	s.set(u, Stopped, nil) // at once: no check shall find it failed because it ends
 	err := u.service.Stop(ctx)
 	if err != nil {
 		err = fmt.Errorf("stop %s: %w", u.name, err)

@@ -247,6 +247,22 @@ func TestCheckThatIsCalledOff(t *testing.T) {
 	})
 }
 
+// A service that is being stopped is not failed, whenever it is asked.
+func TestCheckWhileItStops(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s Supervisor
+		ctx := context.Background()
+		s.Start(ctx, "a", &part{notes: new([]string), slow: time.Minute, check: errBoom})
+		var stopping sync.WaitGroup
+		defer stopping.Wait()
+		stopping.Go(func() { s.Stop(ctx) })
+		synctest.Wait()
+		if h, err := s.Check(ctx, "a"); err != nil || h.State != Stopped {
+			t.Errorf("%+v, %v", h, err)
+		}
+	})
+}
+
 func TestConcurrentUse(t *testing.T) {
 	var s Supervisor
 	ctx := context.Background()
