@@ -130,6 +130,10 @@ func TestRedactor(t *testing.T) {
 		{"APOP alice c4c9334bac560ecc979e58001b3e22fb", "APOP alice ", "c4c9334bac560ecc979e58001b3e22fb"},
 		{"Authorization: Basic YTpi", "Authorization: ", "Basic YTpi"},
 		{"Cookie: a=b", "Cookie: ", "a=b"},
+		{"authorization:Bearer abc", "authorization:", "Bearer abc"}, // the space is optional
+		{"Proxy-Authorization: \tBasic YTpi", "Proxy-Authorization: \t", "Basic YTpi"},
+		{"Authorization:", "Authorization:", ""},
+		{"Cache-Control:no-cache", "Cache-Control:no-cache", ""},
 		{"a1 LOGIN alice sesame", "a1 LOGIN ", "alice sesame"},
 		{"AUTH PLAIN AGEAYg==", "AUTH PLAIN ", "AGEAYg=="},
 		{"a2 AUTHENTICATE PLAIN AGEAYg==", "a2 AUTHENTICATE PLAIN ", "AGEAYg=="},

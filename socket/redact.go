@@ -18,6 +18,10 @@ func (r *redactor) divide(text string) (shown, secret string) {
 		}
 		r.expected = 0 // a new command
 	}
+	if name, value, ok := strings.Cut(text, ":"); ok && credentials(name) { // with or without a space (RFC 9112 section 5)
+		spaces := len(value) - len(strings.TrimLeft(value, " \t"))
+		return text[:len(text)-len(value)+spaces], value[spaces:]
+	}
 	keep := r.public(words)
 	if keep == 0 || keep >= len(words) {
 		return text, ""
@@ -25,10 +29,19 @@ func (r *redactor) divide(text string) (shown, secret string) {
 	return strings.Join(words[:keep], ""), strings.Join(words[keep:], "")
 }
 
+// credentials says whether a field of an HTTP request holds some.
+func credentials(name string) bool {
+	switch strings.ToUpper(name) {
+	case "AUTHORIZATION", "PROXY-AUTHORIZATION", "COOKIE":
+		return true
+	}
+	return false
+}
+
 // public is how many words may be shown; 0 for all.
 func (r *redactor) public(words []string) int {
 	switch keyword(words, 0) {
-	case "PASS", "ACCT", "AUTHORIZATION:", "PROXY-AUTHORIZATION:", "COOKIE:":
+	case "PASS", "ACCT":
 		return 1
 	case "APOP": // user and digest
 		return 2
