@@ -19,7 +19,7 @@ func newStatus(s *session) *cobra.Command {
 		Use:   "status",
 		Short: "Ask every service of the running instance a real question, and show how it is",
 		Long: `Status asks every service of the instance that runs in this folder a real question, and prints where it
-listens and how it answered. It ends with 0 when all answer, 1 when one does not, 3 when no instance runs here.`,
+listens and how it answered. It ends with 0 when all answer, 1 when one does not, 3 when no instance answers here.`,
 		Example: "  utopia status --wait 20s",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
