@@ -623,7 +623,4 @@ func TestDefaults(t *testing.T) {
 		o.Readers != DefaultReaders || o.MaxBytes != 0 || o.Log == nil || o.Metrics == nil {
 		t.Errorf("%+v", o)
 	}
-	if _, open := any(o.Transcript).(*transcript.Recorder); !open {
-		t.Error("no recorder")
-	}
 }

@@ -53,10 +53,7 @@ func (l *Loop) Serve(listener net.Listener, begin func(net.Conn) Session) error 
 			continue
 		}
 		if release := l.admit(conn); release != nil {
-			sessions.Go(func() {
-				defer release()
-				l.run(conn, listener.Addr().Network(), begin)
-			})
+			sessions.Go(func() { l.run(conn, listener.Addr().Network(), begin, release) })
 		}
 	}
 }
@@ -111,7 +108,7 @@ func (l *Loop) forget(conn net.Conn) {
 	l.mu.Unlock()
 }
 
-func (l *Loop) run(conn net.Conn, network string, begin func(net.Conn) Session) {
+func (l *Loop) run(conn net.Conn, network string, begin func(net.Conn) Session, release func()) {
 	remote := addrPort(conn.RemoteAddr())
 	var session Session
 	func() {
@@ -121,6 +118,7 @@ func (l *Loop) run(conn net.Conn, network string, begin func(net.Conn) Session) 
 	}()
 	_ = conn.Close() // the session may have closed it
 	l.forget(conn)
+	release()
 	if session != nil { // begin did not panic
 		defer l.Recover(network, remote)
 		session.End()

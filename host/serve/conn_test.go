@@ -73,12 +73,13 @@ func TestGuard(t *testing.T) {
 // End comes when the connection is closed and its place is free.
 func TestEnd(t *testing.T) {
 	t.Parallel()
-	l := New(Options{})
+	g := &guard{left: 1}
+	l := New(Options{Guard: g})
 	ended := make(chan string, 1)
 	address := serve(t, l, func(conn net.Conn) Session {
 		return session{end: func() {
 			_, err := conn.Read(make([]byte, 1))
-			if !errors.Is(err, net.ErrClosed) || l.Conns() != 0 {
+			if !errors.Is(err, net.ErrClosed) || l.Conns() != 0 || g.releases() != 1 {
 				ended <- "too early"
 			}
 			close(ended)
