@@ -4,8 +4,10 @@ package listen
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/netip"
+	"syscall"
 
 	"github.com/network-utopia/utopia/host"
 	"github.com/network-utopia/utopia/transcript"
@@ -32,20 +34,34 @@ func Open(ctx context.Context, h host.Host, addresses []netip.Addr, port uint16,
 }
 
 func (s *Sockets) add(ctx context.Context, h host.Host, at netip.AddrPort, packets int) error {
-	l, err := h.Listen(ctx, "tcp"+family(at.Addr()), at.String())
-	if err != nil {
-		return err
+	const tries = 8 // the free port of TCP may be one that UDP has given to somebody
+	for try := 1; ; try++ {
+		l, pcs, err := pair(ctx, h, at, packets)
+		if err == nil {
+			s.Listeners, s.Packets = append(s.Listeners, l), append(s.Packets, pcs...)
+			return nil
+		}
+		if at.Port() != 0 || try == tries || !errors.Is(err, syscall.EADDRINUSE) {
+			return err
+		}
 	}
-	s.Listeners = append(s.Listeners, l)
-	if packets == 0 {
-		return nil
+}
+
+// pair opens the sockets of one address.
+func pair(ctx context.Context, h host.Host, at netip.AddrPort, packets int) (net.Listener, []net.PacketConn, error) {
+	l, err := h.Listen(ctx, "tcp"+family(at.Addr()), at.String())
+	if err != nil || packets == 0 {
+		return l, nil, err
 	}
 	if at.Port() == 0 {
 		at = netip.AddrPortFrom(at.Addr(), transcript.AddrPort(l.Addr()).Port())
 	}
 	pcs, err := host.ListenPackets(ctx, h, "udp"+family(at.Addr()), at.String(), packets)
-	s.Packets = append(s.Packets, pcs...)
-	return err
+	if err != nil {
+		_ = l.Close() // nothing was served on it
+		return nil, nil, err
+	}
+	return l, pcs, nil
 }
 
 // Close closes the sockets, of a service that was not served on them.

@@ -50,6 +50,37 @@ func TestOpen(t *testing.T) {
 	alone.Close()
 }
 
+// crowded is a host where UDP has given away the ports that TCP finds free, as happens now and then where many tests
+// run at once.
+type crowded struct {
+	host.Host
+	times int
+}
+
+func (c *crowded) ListenPacket(ctx context.Context, network, address string) (net.PacketConn, error) {
+	if c.times > 0 {
+		c.times--
+		return nil, &net.OpError{Op: "listen", Net: network, Err: syscall.EADDRINUSE}
+	}
+	return c.Host.ListenPacket(ctx, network, address)
+}
+
+func TestOpenLooksForAPortThatIsFreeForBoth(t *testing.T) {
+	t.Parallel()
+	s, err := Open(t.Context(), &crowded{system, 3}, []netip.Addr{loopback}, 0, 1)
+	if err != nil || len(s.Listeners) != 1 || len(s.Packets) != 1 {
+		t.Fatalf("%+v, %v", s, err)
+	}
+	port := transcript.AddrPort(s.Listeners[0].Addr()).Port()
+	s.Close()
+	if _, err := Open(t.Context(), &crowded{system, 1}, []netip.Addr{loopback}, port, 1); !errors.Is(err, syscall.EADDRINUSE) {
+		t.Errorf("a port that was asked for: %v", err)
+	}
+	if _, err := Open(t.Context(), &crowded{system, 99}, []netip.Addr{loopback}, 0, 1); !errors.Is(err, syscall.EADDRINUSE) {
+		t.Errorf("without end: %v", err)
+	}
+}
+
 func TestOpenAllOrNone(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
