@@ -11,7 +11,7 @@ import (
 // address. Whatever is neither is one client.
 type client struct {
 	bits uint64
-	kind uint8 // 4, 6, or 0
+	kind uint8 // 4, 6, or 0; 48 is a network
 }
 
 func clientOf(a netip.Addr) client {
@@ -24,6 +24,15 @@ func clientOf(a netip.Addr) client {
 		return client{bits: binary.BigEndian.Uint64(b[:8]), kind: 6}
 	}
 	return client{}
+}
+
+// network is the /48 of a client of IPv6; false for others.
+func (c client) network() (client, bool) {
+	const size = 48
+	if c.kind != 6 {
+		return client{}, false
+	}
+	return client{bits: c.bits >> (64 - size), kind: size}, true
 }
 
 // shards is how many locks a table has.

@@ -3,7 +3,8 @@
 // course of time, and the delays that follow failed sign-ins.
 //
 // A client is an IPv4 address, or the /64 of an IPv6 address, since whoever
-// has one IPv6 address has all of its /64.
+// has one IPv6 address has all of its /64. Many have a /48, which are 65,536
+// of them: together those may have NetworkShare times the connections of one.
 //
 // # Failed sign-ins
 //
@@ -55,6 +56,10 @@ const (
 	DefaultHalfLife       = 15 * time.Minute
 	DefaultMaxKnown       = 16
 )
+
+// NetworkShare is how many times MaxPerClient the clients of one IPv6 /48 may
+// have together, which is what one customer is given at most (RFC 6177).
+const NetworkShare = 4
 
 // Options are the limits of a Guard. Each zero value means the default.
 type Options struct {
@@ -125,7 +130,7 @@ type Scope uint8
 // The scopes.
 const (
 	Total     Scope = iota // the whole instance
-	PerClient              // one client
+	PerClient              // one client, or its network
 )
 
 // ConnectionsError is ErrTooManyConnections with its scope. It is temporary.
@@ -152,6 +157,7 @@ type Guard struct {
 
 	open        atomic.Int64 // connections
 	connections connections
+	networks    connections // the same, of each IPv6 /48
 	rates       table[bucket]
 	failures    table[record] // of clients
 	tried       table[record] // of names
@@ -164,6 +170,7 @@ type Guard struct {
 func New(opts Options) *Guard {
 	g := &Guard{}
 	g.connections.init()
+	g.networks.init()
 	g.rates.init()
 	g.failures.init()
 	g.tried.init()
@@ -200,12 +207,17 @@ func (g *Guard) Admit(client netip.Addr) (release func(), err error) {
 			break
 		}
 	}
-	most := o.MaxPerClient
+	most, together := o.MaxPerClient, NetworkShare*o.MaxPerClient
 	if o.exempts(client) {
-		most = math.MaxInt
+		most, together = math.MaxInt, math.MaxInt
 	}
 	k := clientOf(client)
-	if !g.connections.add(k, most) {
+	ok := g.connections.add(k, most)
+	if n, within := k.network(); ok && within && !g.networks.add(n, together) {
+		g.connections.remove(k)
+		ok = false
+	}
+	if !ok {
 		g.open.Add(-1)
 		g.refusedClient.Add(1)
 		return nil, ConnectionsError{Scope: PerClient}
@@ -226,6 +238,9 @@ func (a *admission) release() {
 		return
 	}
 	a.guard.connections.remove(a.client)
+	if n, within := a.client.network(); within {
+		a.guard.networks.remove(n)
+	}
 	a.guard.open.Add(-1)
 }
 

@@ -70,6 +70,36 @@ func TestConnectionsOfAClient(t *testing.T) {
 	}
 }
 
+// Whoever has a /48 must not take all places by coming from each of its /64s.
+func TestConnectionsOfANetwork(t *testing.T) {
+	t.Parallel()
+	v6 := func(net, sub int) netip.Addr {
+		return netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8, byte(net >> 8), byte(net), byte(sub >> 8), byte(sub), 15: 1})
+	}
+	g := New(Options{MaxConnections: 100, MaxPerClient: 2})
+	var release func()
+	for i := range 2 * NetworkShare { // at the limit, from as many clients
+		release = admit(t, g, v6(1, i))
+	}
+	refused(t, g, v6(1, 0), PerClient)
+	refused(t, g, v6(1, 999), PerClient)
+	admit(t, g, v6(2, 0))
+	release()
+	release()
+	admit(t, g, v6(1, 999))
+	refused(t, g, v6(1, 998), PerClient)
+	if s := g.Snapshot(); s.Connections != 2*NetworkShare+1 || s.Clients != 2*NetworkShare+1 || s.RefusedClient != 3 {
+		t.Errorf("%+v", s)
+	}
+	if n := g.networks.len(); n != 2 {
+		t.Errorf("%d networks are counted", n)
+	}
+	free := New(Options{MaxPerClient: 1, Exempt: []netip.Prefix{netip.MustParsePrefix("2001:db8::/32")}})
+	for i := range 2 * NetworkShare {
+		defer admit(t, free, v6(1, i))()
+	}
+}
+
 func TestWhatIsOneClient(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
