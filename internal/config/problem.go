@@ -38,12 +38,12 @@ func (p Problem) String() string {
 	return b.String()
 }
 
-// underline returns the line that goes below Source. Tabs are kept, so that
-// it lines up whatever their width is.
+// underline returns the line that goes below Source as it is shown. Tabs are
+// kept, so that it lines up whatever their width is.
 func (p Problem) underline() string {
 	var b strings.Builder
 	column := 0
-	for _, r := range p.Source {
+	for _, r := range printable(p.Source) {
 		column++
 		switch {
 		case column >= p.Caret+p.Width:

@@ -24,6 +24,8 @@ func TestProblemString(t *testing.T) {
 			"f:1:3: m\n  e\u0301x\n   ^"},
 		{"after the end", Problem{File: "f", Line: 1, Column: 4, Source: "a =", Caret: 4, Width: 1, Message: "m"},
 			"f:1:4: m\n  a =\n     ^"},
+		{"unseen", Problem{File: "f", Line: 1, Column: 4, Source: "a\u200bb\u200dc", Caret: 3, Width: 3, Message: "m"},
+			"f:1:4: m\n  a\uFFFDb\uFFFDc\n    ^~~"},
 		{"terminal", Problem{File: "f\x1b", Line: 1, Column: 1, Source: "\x1b[31m\u202ea\xff", Caret: 1, Width: 1, Message: "m"},
 			"f\uFFFD:1:1: m\n  \uFFFD[31m\uFFFDa\uFFFD\n  ^"},
 	} {
