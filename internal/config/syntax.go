@@ -152,6 +152,9 @@ func (s *source) badValue(at span) (span, string, string) {
 
 // quotesHint proposes quotes for what is more than a number gone wrong.
 func quotesHint(word string) string {
+	if text := strings.Trim(word, "“”„‟‘’‚«»`"); text != word {
+		return "text stands in straight quotes: " + quote(text) // a word processor has bent them
+	}
 	if strings.Count(word, ".") > 1 || strings.TrimFunc(word, func(r rune) bool { return r < 'A' }) != "" {
 		return "text stands in quotes: " + quote(word)
 	}
