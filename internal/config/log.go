@@ -1,10 +1,12 @@
 package config
 
+import "path/filepath"
+
 // Log is the [log] section.
 type Log struct {
 	Level      string `toml:"level" enum:"debug,info,warn,error" default:"info" doc:"The least weighty messages that are logged."`
 	Format     string `toml:"format" enum:"text,json" default:"text" doc:"How a message is written: as text for people, or as one JSON object on a line."`
-	Transcript string `toml:"transcript" is:"path" example:"data/transcript.jsonl" doc:"A file that every transcript is added to, as JSON lines. Not given: none."`
+	Transcript string `toml:"transcript" is:"path" example:"data/transcript.jsonl" doc:"A file that every transcript is added to, as JSON lines. In data/ its name ends in .jsonl, apart from what else is kept there. Not given: none."`
 }
 
 func (c *checker) log() {
@@ -20,7 +22,12 @@ func (c *checker) log() {
 			return
 		}
 	}
-	if c.Resolve(c.Log.Transcript) == c.Resolve(FileName) {
+	switch {
+	case c.Resolve(c.Log.Transcript) == c.Resolve(FileName):
 		c.fail(path, "", "the transcripts would be written into this file")
+	case within(c.Resolve(c.Log.Transcript), c.Resolve(DataDir)) && filepath.Ext(c.Log.Transcript) != ".jsonl":
+		// Appended to the database, say, they would destroy it.
+		c.fail(path, `give it a name such as "data/transcript.jsonl"`, "transcripts in data/ have a name that ends in .jsonl, unlike %s",
+			quote(c.Log.Transcript))
 	}
 }
