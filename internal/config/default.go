@@ -19,7 +19,7 @@ func Default(domain string, addresses []netip.Addr) []byte {
 	}
 	return fmt.Appendf(nil, `# The settings of this domain, and the only source of them.
 # "utopia config check" checks this file, "utopia reload" makes a running
-# utopia read it again. docs/reference/configuration.md lists all settings.
+# utopia read it again, "utopia config reference" explains every setting.
 
 domain  = %s
 address = [%s]  # listened on, and given by the domain's records
