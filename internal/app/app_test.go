@@ -315,7 +315,7 @@ func TestTranscriptFile(t *testing.T) {
 	a, _ := start(t, dir)
 	path := filepath.Join(dir, "data", "t.jsonl")
 	has := func(path, what string) bool {
-		for range 50 {
+		for range 500 {
 			if text, _ := os.ReadFile(path); bytes.Contains(text, []byte(what)) {
 				return true
 			}
