@@ -451,6 +451,8 @@ func TestPrepare(t *testing.T) {
 	}{
 		"again":            {FirstRun{Dir: dir}, true},
 		"the same domain":  {FirstRun{Dir: dir, Domain: "a.test"}, true},
+		"in other letters": {FirstRun{Dir: dir, Domain: "A.Test."}, true},
+		"no domain again":  {FirstRun{Dir: dir, Domain: "no domain"}, false},
 		"the same address": {FirstRun{Dir: dir, Addresses: []netip.Addr{netip.MustParseAddr(address)}}, true},
 		"another domain":   {FirstRun{Dir: dir, Domain: "b.test"}, false},
 		"another address":  {FirstRun{Dir: dir, Addresses: []netip.Addr{netip.MustParseAddr("127.0.0.9")}}, false},
@@ -476,6 +478,43 @@ func TestPrepare(t *testing.T) {
 		t.Error("a first run wrote over a page that was there")
 	}
 }
+
+// Settings that lie on a disk that is not there are not made anew in its place.
+func TestPrepareBesideALinkToNowhere(t *testing.T) {
+	dir := t.TempDir()
+	link := filepath.Join(dir, ConfigFile)
+	if err := os.Symlink(filepath.Join(dir, "not-mounted", ConfigFile), link); err != nil {
+		t.Skip(err)
+	}
+	if made, err := (FirstRun{Dir: dir}).Prepare(); made || err == nil || !strings.Contains(err.Error(), "link") {
+		t.Errorf("%v, %v", made, err)
+	}
+	if info, err := os.Lstat(link); err != nil || info.Mode()&os.ModeSymlink == 0 {
+		t.Errorf("the link is gone: %v, %v", info, err)
+	}
+}
+
+// A user whom somebody wrote into the file is told apart from one whom nobody knows.
+func TestUserAddedByHand(t *testing.T) {
+	dir, _ := folderFor(t)
+	a, _ := start(t, dir)
+	ctx := context.Background()
+	edit(t, dir, "[users]", "[users]\nalice = {}")
+	for _, err := range []error{a.SetPassword(ctx, "alice", "correct horse"), second(a.AddAppPassword(ctx, "alice", ""))} {
+		var told *control.Error
+		if !errors.As(err, &told) || told.Kind != control.NotFound || !strings.Contains(told.Hint, "utopia reload") {
+			t.Errorf("before the reload: %v", err)
+		}
+	}
+	if _, err := a.Reload(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.SetPassword(ctx, "alice", "correct horse"); err != nil {
+		t.Errorf("after the reload: %v", err)
+	}
+}
+
+func second[T any](_ T, err error) error { return err }
 
 func TestExplain(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -11,6 +11,7 @@ import (
 
 	"github.com/network-utopia/utopia/internal/config"
 	"github.com/network-utopia/utopia/internal/service/websvc"
+	"github.com/network-utopia/utopia/internal/state/store"
 )
 
 // DefaultDomain is what a first run serves when no domain is named.
@@ -47,6 +48,10 @@ func (r FirstRun) Prepare() (made bool, err error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return false, err
 	}
+	if _, err := os.Lstat(path); err == nil {
+		// What it leads to may be on a disk that is not there yet.
+		return false, fmt.Errorf("%s is a link, and what it leads to is not there", path)
+	}
 	if r.Domain == "" {
 		r.Domain = DefaultDomain
 	}
@@ -54,7 +59,7 @@ func (r FirstRun) Prepare() (made bool, err error) {
 	if cfg, err = config.Parse(path, text); err != nil {
 		return false, r.refused(err)
 	}
-	if err := os.MkdirAll(r.Dir, 0o755); err != nil {
+	if err := store.MakeFolder(cfg.Dir(), 0o755); err != nil {
 		return false, fmt.Errorf("make the folder: %w", err)
 	}
 	if err := makeSite(cfg); err != nil {
@@ -87,15 +92,31 @@ func makeSite(cfg *config.Config) error {
 
 // agree says whether what was asked for is what the folder has.
 func (r FirstRun) agree(cfg *config.Config) error {
-	if r.Domain != "" && r.Domain != cfg.Domain {
+	domain, err := r.domain()
+	if err != nil {
+		return err
+	}
+	if domain != "" && domain != cfg.Domain {
 		return usageError(fmt.Sprintf("this folder serves %s, not %s\nhint: change domain in %s, or use another folder (-C)",
-			cfg.Domain, r.Domain, config.FileName))
+			cfg.Domain, domain, config.FileName))
 	}
 	if len(r.Addresses) > 0 && !slices.Equal(r.Addresses, cfg.Address) {
 		return usageError(fmt.Sprintf("--address is for a first run: this folder serves at %v\nhint: change address in %s",
 			cfg.Address, config.FileName))
 	}
 	return nil
+}
+
+// domain is the domain that was asked for, in the form in which settings have it.
+func (r FirstRun) domain() (string, error) {
+	if r.Domain == "" {
+		return "", nil
+	}
+	cfg, err := config.Parse(config.FileName, config.Default(r.Domain, nil))
+	if err != nil {
+		return "", r.refused(err)
+	}
+	return cfg.Domain, nil
 }
 
 // refused turns what is wrong with the settings that would have been written into what is wrong with the arguments.

@@ -76,7 +76,7 @@ func (u *users) AddUser(ctx context.Context, n control.NewUser) error {
 	u.accounts.ReplaceUsers(accountUsers(after))
 	if err := u.complete(ctx, n, text); err != nil {
 		u.accounts.ReplaceUsers(accountUsers(before))
-		return errors.Join(err, u.accounts.Remove(ctx, n.Name))
+		return errors.Join(err, u.accounts.Remove(context.WithoutCancel(ctx), n.Name))
 	}
 	u.told(after)
 	return nil
@@ -93,7 +93,9 @@ func (u *users) complete(ctx context.Context, n control.NewUser, text []byte) er
 
 // SetPassword replaces a user's password.
 func (u *users) SetPassword(ctx context.Context, name, password string) error {
-	return accountError(u.accounts.SetPassword(ctx, name, password), name)
+	u.mu.Lock() // or it could be set just after the user was removed, and wait for the next one of that name
+	defer u.mu.Unlock()
+	return u.explain(u.accounts.SetPassword(ctx, name, password), name)
 }
 
 // RemoveUser takes a user out of the settings, with all secrets.
@@ -121,7 +123,7 @@ func (u *users) RemoveUser(ctx context.Context, name string) error {
 	} else if left, err := u.hasSecrets(ctx, name); err != nil || !left {
 		return errors.Join(err, accountError(accounts.ErrUnknownUser, name))
 	}
-	return u.accounts.Remove(ctx, name)
+	return u.accounts.Remove(context.WithoutCancel(ctx), name) // the user is gone: what opened the door goes too
 }
 
 func (u *users) hasSecrets(ctx context.Context, name string) (bool, error) {
@@ -136,8 +138,10 @@ func (u *users) hasSecrets(ctx context.Context, name string) (bool, error) {
 
 // AddAppPassword makes a password for one program of a user.
 func (u *users) AddAppPassword(ctx context.Context, name, label string) (control.AppPassword, error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
 	secret, id, err := u.accounts.AddAppPassword(ctx, name, label)
-	return control.AppPassword{ID: id, Label: label, Secret: secret}, accountError(err, name)
+	return control.AppPassword{ID: id, Label: label, Secret: secret}, u.explain(err, name)
 }
 
 // RemoveAppPassword takes a program's password away.
@@ -171,6 +175,20 @@ func invalid(err error) error {
 		return &control.Error{Kind: control.Invalid, Message: problems.Error()}
 	}
 	return &control.Error{Kind: control.Invalid, Message: err.Error()}
+}
+
+// explain is accountError, for a user who may have been written into the settings by hand.
+func (u *users) explain(err error, name string) error {
+	if errors.Is(err, accounts.ErrUnknownUser) {
+		if cfg, bad := config.Load(u.path); bad == nil {
+			if _, there := cfg.User(name); there {
+				return &control.Error{Kind: control.NotFound,
+					Message: fmt.Sprintf("the user %s was written into %s after it was read", name, config.FileName),
+					Hint:    "utopia reload makes the running instance read it again"}
+			}
+		}
+	}
+	return accountError(err, name)
 }
 
 func accountError(err error, name string) error {

@@ -14,10 +14,13 @@ const (
 	fileMode   = 0o600
 )
 
-// makeFolder makes dir, and what is missing above it, so that it survives a
-// power cut. A folder that exists keeps its mode: the files in it are closed
-// to others anyway.
-func makeFolder(dir string) error {
+// makeFolder makes the data folder dir. One that exists keeps its mode: the
+// files in it are closed to others anyway.
+func makeFolder(dir string) error { return MakeFolder(dir, folderMode) }
+
+// MakeFolder makes dir, and what is missing above it, so that it survives a
+// power cut. What exists keeps its mode.
+func MakeFolder(dir string, mode fs.FileMode) error {
 	info, err := os.Stat(dir)
 	switch {
 	case err == nil && info.IsDir():
@@ -29,11 +32,11 @@ func makeFolder(dir string) error {
 	}
 	parent := filepath.Dir(dir)
 	if parent != dir {
-		if err := makeFolder(parent); err != nil {
+		if err := MakeFolder(parent, mode); err != nil {
 			return err
 		}
 	}
-	if err := os.Mkdir(dir, folderMode); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := os.Mkdir(dir, mode); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
 	return syncFolder(parent)
