@@ -5,11 +5,8 @@ package app
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -65,16 +62,17 @@ type App struct {
 // called.
 func Open(ctx context.Context, opts Options) (*App, error) {
 	a := &App{opts: opts, started: time.Now(), lost: make(chan error, 1)}
-	cfg, err := config.Load(filepath.Join(opts.Dir, config.FileName))
+	cfg, f, err := lockFolder(opts.Dir)
 	if err != nil {
-		return nil, missing(err)
+		return nil, err
 	}
 	a.logging = newLogging(opts.Log, opts.Verbose)
 	a.logging.use(cfg.Log)
 	a.log = slog.New(a.logging.handler())
-	if a.folder, err = openFolder(ctx, cfg, a.log); err != nil {
+	if err := f.open(ctx, cfg, a.log); err != nil {
 		return nil, err
 	}
+	a.folder = f
 	a.Admin, a.folder.users.applied = admin{a.folder.users, a.folder}, a.usersChanged
 	a.observer = observe.New(observe.Options{Version: opts.Version})
 	a.guards = newGuards(cfg.Limits)
@@ -128,11 +126,21 @@ func (a *App) Close(ctx context.Context) error {
 		a.stop()
 	}
 	a.checks.Wait()
-	err := a.supervisor.Stop(ctx)
+	err := a.brokenOff(a.supervisor.Stop(ctx))
 	if a.socket != nil {
 		err = errors.Join(err, a.socket.close())
 	}
 	return errors.Join(err, a.transcript.close(), a.folder.close())
+}
+
+// brokenOff takes the error of a stop that did not wait for all that was under way: that is what the stop-timeout is
+// for, and the log tells of it.
+func (a *App) brokenOff(err error) error {
+	if !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	a.log.Warn("what was still under way at the stop-timeout was broken off", "err", err)
+	return nil
 }
 
 // console returns the console, or nil when it is switched off.
@@ -146,11 +154,3 @@ func (a *App) accounts() *accounts.Set { return a.folder.users.accounts }
 
 // authority returns the local certificate authority.
 func (a *App) authority() *certs.Authority { return a.folder.authority.Load() }
-
-// missing gives a settings file that is not there a hint.
-func missing(err error) error {
-	if errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("there is no %s here: utopia up makes one", config.FileName)
-	}
-	return err
-}

@@ -31,19 +31,41 @@ type folder struct {
 	authority atomic.Pointer[certs.Authority]
 }
 
-// openFolder locks the data folder, making it where it is missing, and opens what is in it.
-func openFolder(ctx context.Context, cfg *config.Config, log *slog.Logger) (*folder, error) {
+// load reads the settings of a folder.
+func load(dir string) (*config.Config, error) {
+	cfg, err := config.Load(filepath.Join(dir, config.FileName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("there is no %s here: utopia up makes one", config.FileName)
+	}
+	return cfg, err
+}
+
+// lockFolder reads the settings of a folder and locks its data, for which it makes a folder where there is none. The
+// settings are those that were there once the lock was held: before, a command may have been changing the users.
+func lockFolder(dir string) (*config.Config, *folder, error) {
+	cfg, err := load(dir)
+	if err != nil {
+		return nil, nil, err // so that no folder for data is made where there are no settings
+	}
 	f := &folder{data: filepath.Join(cfg.Dir(), DataDir)}
 	release, err := store.Lock(f.data)
 	if err != nil {
-		return nil, inUse(err)
+		return nil, nil, inUse(err)
 	}
 	f.release = func() error { release(); return nil }
+	if cfg, err = load(dir); err != nil {
+		return nil, nil, errors.Join(err, f.release())
+	}
+	return cfg, f, nil
+}
+
+// open opens what is in a locked data folder. Where it cannot, it gives the folder back.
+func (f *folder) open(ctx context.Context, cfg *config.Config, log *slog.Logger) (err error) {
 	if f.opened, err = os.Stat(f.data); err != nil {
-		return nil, errors.Join(fmt.Errorf("open the data folder: %w", err), f.release())
+		return errors.Join(fmt.Errorf("open the data folder: %w", err), f.release())
 	}
 	if f.db, err = store.Open(ctx, f.data); err != nil {
-		return nil, errors.Join(err, f.release())
+		return errors.Join(err, f.release())
 	}
 	f.users = &users{
 		path:     filepath.Join(cfg.Dir(), config.FileName),
@@ -51,15 +73,18 @@ func openFolder(ctx context.Context, cfg *config.Config, log *slog.Logger) (*fol
 	}
 	authority, err := openAuthority(ctx, f.db, cfg, log)
 	if err != nil {
-		return nil, errors.Join(err, f.close())
+		return errors.Join(err, f.close())
 	}
 	f.authority.Store(authority)
-	return f, nil
+	return nil
 }
+
+// ErrInUse means that another process has the folder: an instance, or for a moment a command.
+var ErrInUse = store.ErrInUse
 
 // inUse says what to do about a folder that another process holds.
 func inUse(err error) error {
-	if errors.Is(err, store.ErrInUse) {
+	if errors.Is(err, ErrInUse) {
 		return fmt.Errorf("%w\nhint: stop that one, or run this one in a folder of its own (-C)", err)
 	}
 	return err
@@ -96,14 +121,14 @@ type Folder struct {
 	folder *folder
 }
 
-// OpenFolder takes the folder until Close. It fails where an instance runs there, or where there are no settings.
+// OpenFolder takes the folder until Close. It fails with ErrInUse where another process has it, and where there are no
+// settings.
 func OpenFolder(ctx context.Context, dir string) (*Folder, error) {
-	cfg, err := config.Load(filepath.Join(dir, config.FileName))
+	cfg, f, err := lockFolder(dir)
 	if err != nil {
-		return nil, missing(err)
+		return nil, err
 	}
-	f, err := openFolder(ctx, cfg, nil)
-	if err != nil {
+	if err := f.open(ctx, cfg, nil); err != nil {
 		return nil, err
 	}
 	return &Folder{Admin: admin{f.users, f}, folder: f}, nil

@@ -15,10 +15,15 @@ import (
 
 // Reload reads the settings and the files that they name anew. Whatever is wrong with them leaves everything as it
 // is. Then each service takes its new settings over, without closing its sockets where it listens on the same ones.
+// Where it must close them, what is under way has the stop-timeout of the settings to end.
 func (a *App) Reload(ctx context.Context) (control.Reloaded, error) {
 	a.change.Lock()
 	defer a.change.Unlock()
-	a.folder.users.mu.Lock() // or a user added meanwhile would be forgotten
+	if err := ctx.Err(); err != nil { // the instance has been stopped meanwhile, or nobody waits for the answer
+		return control.Reloaded{}, fmt.Errorf("reload: %w", err)
+	}
+	ctx = context.WithoutCancel(ctx) // half a reload would be worse than one that nobody waits for any more
+	a.folder.users.mu.Lock()         // or a user added meanwhile would be forgotten
 	defer a.folder.users.mu.Unlock()
 	next, err := config.Load(filepath.Join(a.opts.Dir, config.FileName))
 	if err != nil {
@@ -78,10 +83,12 @@ func (a *App) renewAuthority(ctx context.Context, next *config.Config) error {
 
 // exchange puts the new parts in the places of the old: those that are gone stop first, so that their ports are free.
 func (a *App) exchange(ctx context.Context, next []part, done *control.Reloaded) {
+	stopping, cancel := context.WithTimeout(ctx, a.config.Load().Limits.StopTimeout.Std())
+	defer cancel()
 	old := a.running()
 	for _, p := range slices.Backward(old) {
 		if find(next, p.name) < 0 {
-			a.outcome(done, p.name, a.supervisor.Remove(ctx, p.name))
+			a.outcome(done, p.name, a.brokenOff(a.supervisor.Remove(stopping, p.name)))
 		}
 	}
 	for i, p := range next {
@@ -103,7 +110,9 @@ func (a *App) exchange(ctx context.Context, next []part, done *control.Reloaded)
 			a.discarded(p)
 			continue
 		}
-		a.outcome(done, p.name, a.supervisor.Restart(ctx, p.name, p.service))
+		// It is stopped here, for the supervisor would let the start have what the stop has left of the time.
+		stopped := a.brokenOff(old[k].service.Stop(stopping))
+		a.outcome(done, p.name, errors.Join(stopped, a.supervisor.Restart(ctx, p.name, p.service)))
 	}
 	a.mu.Lock()
 	a.parts = next
