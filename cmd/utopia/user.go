@@ -2,12 +2,14 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
 	"text/tabwriter"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -40,7 +42,7 @@ cannot sign in until passwd has set it.`,
 			u := control.NewUser{Name: args[0], Admin: admin}
 			if !none {
 				var err error
-				if u.Password, err = s.password(args[0], stdin, "--password-stdin or --no-password"); err != nil {
+				if u.Password, err = s.password(c.Context(), args[0], stdin, "--password-stdin or --no-password"); err != nil {
 					return err
 				}
 			}
@@ -65,7 +67,7 @@ func newUserPasswd(s *session) *cobra.Command {
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: s.completeUsers,
 		RunE: func(c *cobra.Command, args []string) error {
-			password, err := s.password(args[0], stdin, "--password-stdin")
+			password, err := s.password(c.Context(), args[0], stdin, "--password-stdin")
 			if err != nil {
 				return err
 			}
@@ -226,7 +228,20 @@ func (s *session) completeUsers(c *cobra.Command, args []string, _ string) ([]st
 const maxPassword = 4096
 
 // password reads a new password: from a pipe where stdin says so, else twice from the terminal, unseen.
-func (s *session) password(name string, stdin bool, instead string) (string, error) {
+func (s *session) password(ctx context.Context, name string, stdin bool, instead string) (string, error) {
+	password, err := s.readPassword(ctx, name, stdin, instead)
+	switch {
+	case err != nil:
+		return "", err
+	case password == "": // a pipe that had nothing to say, more often than not
+		return "", errors.New("the password is empty: nothing was changed")
+	case !utf8.ValidString(password): // it would not be the same any more after the way to the instance, nor to a server
+		return "", errors.New("the password is not in UTF-8: nothing was changed")
+	}
+	return password, nil
+}
+
+func (s *session) readPassword(ctx context.Context, name string, stdin bool, instead string) (string, error) {
 	if stdin {
 		line, err := bufio.NewReader(io.LimitReader(s.in, maxPassword)).ReadString('\n')
 		if err != nil && !errors.Is(err, io.EOF) {
@@ -238,11 +253,11 @@ func (s *session) password(name string, stdin bool, instead string) (string, err
 	if !ok || !terminal(f) {
 		return "", usage("there is no terminal to ask for a password\nhint: use %s", instead)
 	}
-	first, err := s.ask(f, "Password for "+name+": ")
+	first, err := s.ask(ctx, f, "Password for "+name+": ")
 	if err != nil {
 		return "", err
 	}
-	second, err := s.ask(f, "Once more: ")
+	second, err := s.ask(ctx, f, "Once more: ")
 	if err != nil {
 		return "", err
 	}
@@ -252,12 +267,29 @@ func (s *session) password(name string, stdin bool, instead string) (string, err
 	return first, nil
 }
 
-func (s *session) ask(f *os.File, prompt string) (string, error) {
-	s.note("%s", prompt)
-	line, err := term.ReadPassword(int(f.Fd()))
-	s.note("\n")
+// ask reads a line that is not shown. An interrupt ends it at once, and the terminal shows again what is typed.
+func (s *session) ask(ctx context.Context, f *os.File, prompt string) (string, error) {
+	fd := int(f.Fd())
+	shown, err := term.GetState(fd)
 	if err != nil {
 		return "", fmt.Errorf("read the password: %w", err)
 	}
-	return string(line), nil
+	s.note("%s", prompt)
+	defer s.note("\n")
+	var line []byte
+	read := make(chan error, 1)
+	go func() {
+		var err error
+		line, err = term.ReadPassword(fd)
+		read <- err
+	}()
+	select {
+	case err := <-read:
+		if err != nil {
+			return "", fmt.Errorf("read the password: %w", err)
+		}
+		return string(line), nil
+	case <-ctx.Done(): // the program ends, and what reads with it
+		return "", errors.Join(ctx.Err(), term.Restore(fd, shown))
+	}
 }
