@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"syscall"
 
 	"github.com/network-utopia/utopia/transcript"
 )
@@ -23,7 +24,8 @@ func (t *transcriptFile) use(path string) error {
 	var file *os.File
 	if path != "" {
 		var err error
-		if file, err = os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600); err != nil {
+		const flags = os.O_APPEND | os.O_CREATE | os.O_WRONLY | syscall.O_NONBLOCK // or a pipe waits for its reader
+		if file, err = os.OpenFile(path, flags, 0o600); err != nil {
 			return fmt.Errorf("log.transcript: %w", err)
 		}
 	}
