@@ -24,6 +24,7 @@ import (
 	"github.com/network-utopia/utopia/host"
 	"github.com/network-utopia/utopia/internal/config"
 	"github.com/network-utopia/utopia/internal/control"
+	"github.com/network-utopia/utopia/internal/state/certs"
 	"github.com/network-utopia/utopia/internal/state/store"
 	"github.com/network-utopia/utopia/transcript"
 )
@@ -584,5 +585,12 @@ func TestUsersAddedDuringReloads(t *testing.T) {
 		if !u.Configured {
 			t.Errorf("%s was forgotten", u.Name)
 		}
+	}
+}
+
+// What the settings allow, a certificate can hold beside the two loopback addresses.
+func TestAddressesFitACertificate(t *testing.T) {
+	if config.MaxAddresses+2 > certs.DefaultMaxAddresses {
+		t.Errorf("settings may have %d addresses, a certificate %d", config.MaxAddresses, certs.DefaultMaxAddresses)
 	}
 }

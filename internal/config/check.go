@@ -14,6 +14,7 @@ type checker struct {
 
 func (c *checker) all() {
 	c.top()
+	c.addresses()
 	c.users()
 	c.dns()
 	c.web()
@@ -62,6 +63,23 @@ func (c *checker) top() {
 			}
 		}
 	}
+}
+
+// MaxAddresses is how many addresses address and dns.public-address may have
+// together: certificates name them all, beside the loopback ones.
+const MaxAddresses = 60
+
+func (c *checker) addresses() {
+	own := len(c.Address)
+	n := own + len(c.DNS.PublicAddress)
+	if n <= MaxAddresses {
+		return
+	}
+	path := item("address", MaxAddresses)
+	if own <= MaxAddresses {
+		path = item("dns/public-address", MaxAddresses-own)
+	}
+	c.fail(path, "", "address and dns.public-address have at most %d addresses together, these are %d", MaxAddresses, n)
 }
 
 // outsideData refuses a path inside the folder of state.

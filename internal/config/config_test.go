@@ -170,12 +170,12 @@ func TestLimits(t *testing.T) {
 	domain := func(n int) string {
 		return "domain = '" + strings.Repeat("a23456789.", 40)[:n-4] + "test'\n"
 	}
-	list := func(n int) string {
+	list := func(n int, before string) string {
 		items := make([]string, n)
 		for i := range items {
 			items[i] = fmt.Sprintf("'10.0.%d.%d'", i/256, i%256)
 		}
-		return "domain = 'a.test'\naddress = [" + strings.Join(items, ",") + "]\n"
+		return "domain = 'a.test'\n" + before + " = [" + strings.Join(items, ",") + "]\n"
 	}
 	chain := func(n int) string {
 		var b strings.Builder
@@ -194,7 +194,8 @@ func TestLimits(t *testing.T) {
 		{"domain", domain, MaxDomain, "at most 200 characters"},
 		{"label", func(n int) string { return "domain = '" + strings.Repeat("a", n) + ".test'\n" }, 63, "at most 63 characters"},
 		{"user", func(n int) string { return "domain = 'a.test'\n[users]\n" + strings.Repeat("a", n) + " = {}\n" }, MaxUserName, "at most 32 characters"},
-		{"list", list, MaxList, "at most 256 items"},
+		{"list", func(n int) string { return list(n, "web.index") }, MaxList, "at most 256 items"},
+		{"addresses", func(n int) string { return list(n, "address") }, MaxAddresses, "at most 60 addresses together"},
 		{"text", func(n int) string { return "domain = 'a.test'\n[web]\nroot = '" + strings.Repeat("a", n) + "'\n" }, MaxText, "at most 4096 bytes"},
 		{"alias chain", chain, MaxAliasSteps, "more than 10 others"},
 		{"port-offset", func(n int) string { return fmt.Sprintf("domain = 'a.test'\nport-offset = %d\n", n) }, 53535, "ports end at 65535"},
