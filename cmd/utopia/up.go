@@ -49,6 +49,10 @@ SIGHUP makes it read its settings anew; SIGINT and SIGTERM end it.`,
 
 // up serves until ctx ends.
 func (s *session) up(ctx context.Context, first app.FirstRun) error {
+	signal.Ignore(syscall.SIGPIPE) // whoever read the log may go: the services stay
+	reload := make(chan os.Signal, 1)
+	signal.Notify(reload, syscall.SIGHUP) // from the first: until then it would end the program
+	defer signal.Stop(reload)
 	made, err := first.Prepare()
 	if errors.Is(err, app.ErrUsage) {
 		return usage("%w", err)
@@ -62,10 +66,6 @@ func (s *session) up(ctx context.Context, first app.FirstRun) error {
 	if err != nil {
 		return err
 	}
-	signal.Ignore(syscall.SIGPIPE) // whoever read the log may go: the services stay
-	reload := make(chan os.Signal, 1)
-	signal.Notify(reload, syscall.SIGHUP)
-	defer signal.Stop(reload)
 	err = a.Start(ctx)
 	if err == nil {
 		err = s.serve(ctx, a, reload, made)
