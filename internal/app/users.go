@@ -63,12 +63,12 @@ func (u *users) AddUser(ctx context.Context, n control.NewUser) error {
 			Hint: "utopia user passwd " + n.Name + " sets a new password"}
 	}
 	text, err := config.AddUser(data, n.Name, n.Admin)
-	if err != nil {
-		return invalid(err)
+	if err != nil { // such as an alias of that name
+		return wouldBeWrong("with", n.Name, err)
 	}
 	after, err := config.Parse(u.path, text)
 	if err != nil {
-		return invalid(err)
+		return wouldBeWrong("with", n.Name, err)
 	}
 	if err := u.accounts.Remove(ctx, n.Name); err != nil { // what a removed user of that name may have left
 		return err
@@ -108,12 +108,12 @@ func (u *users) RemoveUser(ctx context.Context, name string) error {
 	}
 	if _, ok := cfg.User(name); ok {
 		text, err := config.RemoveUser(data, name)
-		if err != nil {
-			return invalid(err)
+		if err != nil { // such as an alias to the user
+			return wouldBeWrong("without", name, err)
 		}
 		after, err := config.Parse(u.path, text)
-		if err != nil { // such as an alias to the user
-			return invalid(err)
+		if err != nil {
+			return wouldBeWrong("without", name, err)
 		}
 		if err := config.WriteFile(u.path, text); err != nil {
 			return err
@@ -175,6 +175,15 @@ func invalid(err error) error {
 		return &control.Error{Kind: control.Invalid, Message: problems.Error()}
 	}
 	return &control.Error{Kind: control.Invalid, Message: err.Error()}
+}
+
+// wouldBeWrong is invalid, for settings that are right as they are: the places in them are those of what would be.
+func wouldBeWrong(how, name string, err error) error {
+	var problems config.Problems
+	if !errors.As(err, &problems) {
+		return invalid(err)
+	}
+	return &control.Error{Kind: control.Invalid, Message: fmt.Sprintf("%s the user %s the settings would be wrong:\n%v", how, name, problems)}
 }
 
 // explain is accountError, for a user who may have been written into the settings by hand.

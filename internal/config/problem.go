@@ -116,12 +116,12 @@ type fault struct {
 	message, hint string
 }
 
-// Error returns the message and the hint.
+// Error returns the message and, on a line of its own as everywhere, the hint.
 func (f *fault) Error() string {
 	if f.hint == "" {
 		return f.message
 	}
-	return f.message + " (hint: " + f.hint + ")"
+	return f.message + "\nhint: " + f.hint
 }
 
 func faultf(hint, format string, args ...any) *fault {
