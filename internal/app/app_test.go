@@ -405,6 +405,29 @@ func TestUsersHaveTwoHalves(t *testing.T) {
 	}
 }
 
+// The folder is not given back under a change of the users that is under way.
+func TestCloseWaitsForAChange(t *testing.T) {
+	dir, _ := folderFor(t)
+	f, err := OpenFolder(context.Background(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.folder.users.mu.Lock() // as AddUser has it before it writes the settings
+	closed := make(chan error)
+	go func() { closed <- f.Close() }()
+	time.Sleep(20 * time.Millisecond)
+	if other, err := OpenFolder(context.Background(), dir); !errors.Is(err, ErrInUse) {
+		t.Errorf("a second one: %v, %v", other, err)
+	}
+	f.folder.users.mu.Unlock()
+	if err := <-closed; err != nil {
+		t.Fatal(err)
+	}
+	if err := f.AddUser(context.Background(), control.NewUser{Name: "late"}); err == nil {
+		t.Error("a user was added to a folder that was given back")
+	}
+}
+
 func TestUserAlreadyThereOrNot(t *testing.T) {
 	dir, _ := folderFor(t)
 	a, _ := start(t, dir)

@@ -112,8 +112,13 @@ func (f *folder) present() error {
 	return nil // what else is wrong with it is no reason to stop
 }
 
-// close closes the store, then gives the folder back.
-func (f *folder) close() error { return errors.Join(f.db.Close(), f.release()) }
+// close closes the store, then gives the folder back. A change of the users that is under way ends before: it may be
+// about to write the settings, which are another process's from then on.
+func (f *folder) close() error {
+	f.users.mu.Lock()
+	defer f.users.mu.Unlock()
+	return errors.Join(f.db.Close(), f.release())
+}
 
 // Folder is a folder in which no instance runs, for the commands that work on it.
 type Folder struct {
