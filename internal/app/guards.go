@@ -1,8 +1,9 @@
 package app
 
 import (
-	"github.com/prometheus/client_golang/prometheus"
 	"net/netip"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/network-utopia/utopia/internal/config"
 	"github.com/network-utopia/utopia/internal/guard"
