@@ -76,14 +76,13 @@ func Open(ctx context.Context, opts Options) (*App, error) {
 	a.Admin, a.folder.users.applied = admin{a.folder.users, a.folder}, a.usersChanged
 	a.observer = observe.New(observe.Options{Version: opts.Version})
 	a.guards = newGuards(cfg.Limits)
+	a.supervisor.BrokenOff = a.brokenOff
 	err = errors.Join(a.guards.register(a.observer), a.watch(cfg))
 	a.config.Store(cfg)
-	if err == nil {
-		a.parts, err = a.build(cfg)
-	}
 	if err != nil {
 		return nil, errors.Join(err, a.transcript.close(), a.folder.close())
 	}
+	a.parts, _ = a.build(cfg) // a service that cannot be built does not start, and says why
 	return a, nil
 }
 
@@ -126,21 +125,16 @@ func (a *App) Close(ctx context.Context) error {
 		a.stop()
 	}
 	a.checks.Wait()
-	err := a.brokenOff(a.supervisor.Stop(ctx))
+	err := a.supervisor.Stop(ctx)
 	if a.socket != nil {
 		err = errors.Join(err, a.socket.close())
 	}
 	return errors.Join(err, a.transcript.close(), a.folder.close())
 }
 
-// brokenOff takes the error of a stop that did not wait for all that was under way: that is what the stop-timeout is
-// for, and the log tells of it.
-func (a *App) brokenOff(err error) error {
-	if !errors.Is(err, context.DeadlineExceeded) {
-		return err
-	}
-	a.log.Warn("what was still under way at the stop-timeout was broken off", "err", err)
-	return nil
+// brokenOff tells of a stop that did not wait for all that was under way.
+func (a *App) brokenOff(name string, err error) {
+	a.log.Warn("what was still under way at the stop-timeout was broken off", "service", name, "err", err)
 }
 
 // console returns the console, or nil when it is switched off.

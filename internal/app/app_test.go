@@ -206,6 +206,53 @@ func TestATakenPortStopsOneServiceAlone(t *testing.T) {
 	mustBeUp(t, a, dnsName, webName, socketName, consoleName)
 }
 
+func TestAServiceThatCannotBeBuiltStopsNoOther(t *testing.T) {
+	dir, _ := folderFor(t)
+	edit(t, dir, `root = "www"`, `root = "`+filepath.Join(t.TempDir(), "not-mounted")+`"`)
+	edit(t, dir, "", "\n[dns]\nzone-file = \"extra.zone\"\n")
+	if err := os.WriteFile(filepath.Join(dir, "extra.zone"), []byte("oops IN A nowhere\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	a, _ := start(t, dir)
+	status := mustBeUp(t, a, socketName, consoleName)
+	for name, want := range map[string]string{dnsName: "extra.zone:1:", webName: "not-mounted"} {
+		i := slices.IndexFunc(status.Services, func(s control.Service) bool { return s.Name == name })
+		if i < 0 {
+			t.Fatalf("the status leaves out %s", name)
+		}
+		if s := status.Services[i]; s.State != "failed" || !strings.Contains(s.Error, want) || !strings.Contains(s.Hint, "utopia reload") {
+			t.Errorf("%s is %s: %q, hint %q", name, s.State, s.Error, s.Hint)
+		}
+	}
+	if status.OK() {
+		t.Error("all is said to be well")
+	}
+	if _, err := a.Reload(context.Background()); err == nil {
+		t.Error("a reload takes what is wrong still")
+	}
+	edit(t, dir, "not-mounted", "") // its parent is there
+	if err := os.WriteFile(filepath.Join(dir, "extra.zone"), []byte("fine IN A 192.0.2.1\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Reload(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	mustBeUp(t, a, dnsName, webName, socketName, consoleName)
+}
+
+func TestStatusOfAServiceThatHasNotBegun(t *testing.T) {
+	dir, _ := folderFor(t)
+	a, err := Open(context.Background(), Options{Dir: dir, Host: host.NewOS(host.OSOptions{})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close(context.Background())
+	status, err := a.Status(context.Background(), true)
+	if err != nil || len(status.Services) != 4 || status.OK() {
+		t.Errorf("before the start: %+v, %v", status.Services, err)
+	}
+}
+
 func TestReload(t *testing.T) {
 	dir, address := folderFor(t)
 	a, _ := start(t, dir)

@@ -53,29 +53,46 @@ func newPart[S served[S]](name string, service S, settings []any) part {
 }
 
 // build makes the services of the settings, without starting them. All that can be wrong with the settings and the
-// files that they name comes to light here.
-func (a *App) build(cfg *config.Config) ([]part, error) {
-	var parts []part
+// files that they name comes to light here, and is the error. The parts are all there nonetheless: in the place of a
+// service that could not be built stands one that does not start, for the others need not wait until it can be.
+func (a *App) build(cfg *config.Config) (parts []part, failed error) {
 	for _, s := range []struct {
+		name    string
 		enabled bool
 		build   func(*config.Config) (part, error)
 	}{
-		{cfg.DNS.Enabled, a.buildDNS},
-		{cfg.Web.Enabled, a.buildWeb},
-		{cfg.Socket.Enabled, a.buildSocket},
-		{cfg.Console.Enabled, a.buildConsole},
+		{dnsName, cfg.DNS.Enabled, a.buildDNS},
+		{webName, cfg.Web.Enabled, a.buildWeb},
+		{socketName, cfg.Socket.Enabled, a.buildSocket},
+		{consoleName, cfg.Console.Enabled, a.buildConsole},
 	} {
 		if !s.enabled {
 			continue
 		}
 		p, err := s.build(cfg)
 		if err != nil {
-			return nil, errors.Join(err, discard(parts))
+			failed = errors.Join(failed, err)
+			p = part{name: s.name, service: unbuilt{err}, endpoints: func() []control.Endpoint { return nil }}
 		}
 		parts = append(parts, p)
 	}
-	return parts, nil
+	return parts, failed
 }
+
+// unbuilt stands in the place of a service that could not be built, and is the reason.
+type unbuilt struct{ error }
+
+// Start says why there is nothing to start.
+func (u unbuilt) Start(context.Context) error { return u }
+
+// Stop has nothing to stop.
+func (u unbuilt) Stop(context.Context) error { return nil }
+
+// Check says why there is nothing to ask.
+func (u unbuilt) Check(context.Context) error { return u }
+
+// Unwrap gives what went wrong.
+func (u unbuilt) Unwrap() error { return u.error }
 
 // discard lets go of parts that were built and are not needed.
 func discard(parts []part) error {

@@ -36,7 +36,7 @@ func (a *App) Reload(ctx context.Context) (control.Reloaded, error) {
 	parts, err := a.build(next)
 	if err != nil {
 		a.folder.authority.Store(before)
-		return control.Reloaded{}, invalid(err)
+		return control.Reloaded{}, invalid(errors.Join(err, discard(parts)))
 	}
 	if err := a.transcript.use(next.Resolve(next.Log.Transcript)); err != nil {
 		a.folder.authority.Store(before)
@@ -88,7 +88,7 @@ func (a *App) exchange(ctx context.Context, next []part, done *control.Reloaded)
 	old := a.running()
 	for _, p := range slices.Backward(old) {
 		if find(next, p.name) < 0 {
-			a.outcome(done, p.name, a.brokenOff(a.supervisor.Remove(stopping, p.name)))
+			a.outcome(done, p.name, a.supervisor.Remove(stopping, p.name))
 		}
 	}
 	for i, p := range next {
@@ -110,9 +110,7 @@ func (a *App) exchange(ctx context.Context, next []part, done *control.Reloaded)
 			a.discarded(p)
 			continue
 		}
-		// It is stopped here, for the supervisor would let the start have what the stop has left of the time.
-		stopped := a.brokenOff(old[k].service.Stop(stopping))
-		a.outcome(done, p.name, errors.Join(stopped, a.supervisor.Restart(ctx, p.name, p.service)))
+		a.outcome(done, p.name, a.supervisor.Restart(stopping, p.name, p.service))
 	}
 	a.mu.Lock()
 	a.parts = next

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -37,7 +38,7 @@ func (a *App) Status(ctx context.Context, check bool) (control.Status, error) {
 		Warnings: a.warnings(cfg),
 	}
 	parts := a.running()
-	for _, h := range a.supervisor.Health() {
+	for _, h := range a.health(parts) {
 		service := control.Service{
 			Name: h.Name, State: string(h.State), Since: h.Since, Took: float64(h.Took) / float64(time.Millisecond),
 		}
@@ -52,6 +53,17 @@ func (a *App) Status(ctx context.Context, check bool) (control.Status, error) {
 		s.Services = append(s.Services, service)
 	}
 	return s, nil
+}
+
+// health tells of every service, also of those that have not begun to start.
+func (a *App) health(parts []part) []supervise.Health {
+	all := a.supervisor.Health()
+	for _, p := range parts {
+		if !slices.ContainsFunc(all, func(h supervise.Health) bool { return h.Name == p.name }) {
+			all = append(all, supervise.Health{Name: p.name, State: supervise.Starting, Since: a.started})
+		}
+	}
+	return all
 }
 
 // checkOnce asks all services at once.
@@ -131,6 +143,10 @@ func explain(err error) (text, hint string) {
 	var op *net.OpError
 	if errors.As(err, &op) && op.Op == "listen" {
 		return explainListen(op)
+	}
+	var missing unbuilt
+	if errors.As(err, &missing) {
+		return missing.Error(), "mend that, then: utopia reload"
 	}
 	return err.Error(), ""
 }

@@ -35,7 +35,7 @@ const (
 	Stopped  State = "stopped" // or about to be: it takes no new clients
 )
 
-// StopTimeout is how long Restart and Remove wait for what is under way, where their context ends no earlier. Without
+// StopTimeout is how long Restart and Remove wait for what is under way, where their context has no deadline. Without
 // it one client that does not end would keep a reload, and whatever waits for that, for ever.
 const StopTimeout = 10 * time.Second
 
@@ -51,6 +51,10 @@ type Health struct {
 
 // Supervisor holds services. It is safe for concurrent use.
 type Supervisor struct {
+	// BrokenOff is told of each stop that ran out of time, with what the service said of it: that is no failure, but
+	// what the time is for. It is set before the supervisor is used, or nil.
+	BrokenOff func(name string, err error)
+
 	change sync.Mutex // held while services start and stop, one change at a time
 
 	mu    sync.Mutex // guards units, for the moment of a read or write
@@ -91,8 +95,8 @@ func (s *Supervisor) start(ctx context.Context, u *unit) error {
 	return nil
 }
 
-// Restart stops the named service, if it runs, within [StopTimeout], and starts next in its place in the order. It does
-// so even when ctx ends meanwhile: then the old service is gone, and nothing would be served.
+// Restart stops the named service, if it runs, until ctx ends or within [StopTimeout], and starts next in its place in
+// the order. It does so even when ctx ends meanwhile: then the old service is gone, and nothing would be served.
 func (s *Supervisor) Restart(ctx context.Context, name string, next Service) error {
 	s.change.Lock()
 	defer s.change.Unlock()
@@ -107,7 +111,7 @@ func (s *Supervisor) Restart(ctx context.Context, name string, next Service) err
 	return errors.Join(stopped, s.start(context.WithoutCancel(ctx), u))
 }
 
-// Remove stops the named service, within [StopTimeout], and forgets it.
+// Remove stops the named service, until ctx ends or within [StopTimeout], and forgets it.
 func (s *Supervisor) Remove(ctx context.Context, name string) error {
 	s.change.Lock()
 	defer s.change.Unlock()
@@ -140,6 +144,12 @@ func (s *Supervisor) stop(ctx context.Context, u *unit) error {
 	u.running = false
 	s.set(u, Stopped, nil) // at once: no check shall find it failed because it ends
 	err := u.service.Stop(ctx)
+	if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		if s.BrokenOff != nil {
+			s.BrokenOff(u.name, err)
+		}
+		return nil
+	}
 	if err != nil {
 		err = fmt.Errorf("stop %s: %w", u.name, err)
 	}
@@ -147,15 +157,14 @@ func (s *Supervisor) stop(ctx context.Context, u *unit) error {
 	return err
 }
 
-// retire stops a service for good while others go on. That it had to break something off is no failure of it.
+// retire stops a service for good while others go on.
 func (s *Supervisor) retire(ctx context.Context, u *unit) error {
-	ctx, cancel := context.WithTimeout(ctx, StopTimeout)
-	defer cancel()
-	err := s.stop(ctx, u)
-	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
-		return nil
+	if _, ok := ctx.Deadline(); !ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, StopTimeout)
+		defer cancel()
 	}
-	return err
+	return s.stop(ctx, u)
 }
 
 // Check asks the named service a real question and keeps the outcome as its health. One that is not running is not

@@ -96,14 +96,19 @@ func TestStopGoesOnAfterAnError(t *testing.T) {
 
 func TestStopHasAHardEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var notes []string
-		var s Supervisor
+		var notes, broken []string
+		s := Supervisor{BrokenOff: func(name string, err error) {
+			broken = append(broken, name)
+			if !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("%s was broken off: %v", name, err)
+			}
+		}}
 		s.Start(context.Background(), "slow", &part{name: "slow", notes: &notes, slow: time.Hour})
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
 		began := time.Now()
-		if err := s.Stop(ctx); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("stop: %v", err)
+		if err := s.Stop(ctx); err != nil || !slices.Equal(broken, []string{"slow"}) {
+			t.Errorf("stop: %v; broken off: %v", err, broken)
 		}
 		if took := time.Since(began); took != 5*time.Second {
 			t.Errorf("stop took %v", took)
