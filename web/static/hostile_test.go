@@ -106,6 +106,7 @@ var hostile = []struct {
 	{"/sub/sibling", 200, "plain"},
 	{"/.well-known/security", 200, "well-known"},
 	{"http://x/a.txt", 200, "plain"}, // absolute form
+	{"http://x", 200, "<p>home</p>"}, {"http://x?a=b", 200, "<p>home</p>"},
 
 	// Redirects, checked for their target below.
 	{"/sub", 301, ""}, {"/a:b", 301, ""}, {"/insidedir", 301, ""}, {"//", 301, ""}, {"///", 301, ""},

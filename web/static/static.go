@@ -149,14 +149,19 @@ func (h *Handler) serveFile(w http.ResponseWriter, r *http.Request, f *file) {
 		header.Set("Etag", tag)
 	}
 	if ranges := r.Header.Get("Range"); ranges != "" {
-		// Ranges are defined for GET alone (RFC 9110 section 14.2), and any may be ignored.
-		if r.Method != http.MethodGet || strings.Count(ranges, ",") >= h.opts.MaxRanges {
-			r = r.Clone(r.Context())
-			r.Header.Del("Range")
+		understood := ""
+		if r.Method == http.MethodGet { // ranges are defined for GET alone (RFC 9110 section 14.2)
+			understood = byteRanges(ranges, f.info.Size(), h.opts.MaxRanges)
 		}
+		r = r.Clone(r.Context())
+		r.Header.Set("Range", understood) // an empty one is none
+	}
+	modified := f.info.ModTime()
+	if now := time.Now(); modified.After(now) { // no Last-Modified is later than Date (RFC 9110 section 8.8.2.1)
+		modified = now
 	}
 	// The name is empty: ServeContent would look up the type by it, and the type is known.
-	http.ServeContent(&pages{ResponseWriter: w, request: r}, r, "", f.info.ModTime(), f.File)
+	http.ServeContent(&pages{ResponseWriter: w, request: r}, r, "", modified, f.File)
 }
 
 // fail answers for a file that cannot be served. Why a name is not there is not told: whether it is hidden, leads out

@@ -28,6 +28,9 @@ var (
 // bytes that are not UTF-8.
 func (h *Handler) target(u *url.URL) (target, error) {
 	p := u.Path
+	if p == "" && u.Host != "" { // http://host alone, in absolute form (RFC 9110 section 4.2.3)
+		p = "/"
+	}
 	switch {
 	case len(p) > h.opts.MaxPath:
 		return target{}, errTooLong
