@@ -173,3 +173,34 @@ func TestInABrowser(t *testing.T) {
 		t.Errorf("the page complains: %s", c)
 	}
 }
+
+// Addresses of IPv6 are long, and none is cut off at any width.
+func TestInABrowserNothingIsCutOff(t *testing.T) {
+	t.Parallel()
+	status := sample()
+	status.Services[0].Endpoints = []control.Endpoint{
+		{Protocol: "upper-case", Network: "tcp", Address: "[2001:db8:1234:5678:9abc:def0:1234:5678]:20000"},
+	}
+	f := start(t, func(o *Options) {
+		o.Status = func(context.Context) (control.Status, error) { return status, nil }
+	})
+	f.say("web", "GET / HTTP/1.1", "")
+	b := openTab(t)
+	b.do(chromedp.Navigate(f.link()))
+	b.until(`location.pathname === "/" && document.querySelector("#rows tr") !== null`)
+	for _, width := range []int64{320, 400, 768, 800, 1024, 1280} {
+		b.do(chromedp.EmulateViewport(width, 800))
+		cut := b.ask(`(() => {
+			const page = document.documentElement;
+			if (page.scrollWidth > page.clientWidth) return "the page is " + page.scrollWidth + " wide";
+			const edge = document.querySelector(".services").getBoundingClientRect().right;
+			const out = [...document.querySelectorAll(".services code, .services .n")].find((e) => e.getBoundingClientRect().right > edge);
+			if (out) return out.textContent + " is cut off";
+			const time = document.querySelector("#rows td");
+			return time.scrollWidth > time.clientWidth ? "the time is cut off" : "";
+		})()`)
+		if cut != "" {
+			t.Errorf("at %d pixels: %s", width, cut)
+		}
+	}
+}
