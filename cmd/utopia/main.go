@@ -21,6 +21,8 @@ func main() {
 func run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	// What the first Ctrl-C does not end, such as a read from the terminal, the second one does.
+	context.AfterFunc(ctx, func() { signal.Reset(os.Interrupt) })
 	s := &session{
 		in: os.Stdin, out: os.Stdout, err: os.Stderr,
 		network: host.NewOS(host.OSOptions{Inherited: inherited()}),

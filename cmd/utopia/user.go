@@ -243,7 +243,9 @@ func (s *session) password(ctx context.Context, name string, stdin bool, instead
 
 func (s *session) readPassword(ctx context.Context, name string, stdin bool, instead string) (string, error) {
 	if stdin {
-		line, err := bufio.NewReader(io.LimitReader(s.in, maxPassword)).ReadString('\n')
+		line, err := interruptible(ctx, func() (string, error) {
+			return bufio.NewReader(io.LimitReader(s.in, maxPassword)).ReadString('\n')
+		})
 		if err != nil && !errors.Is(err, io.EOF) {
 			return "", fmt.Errorf("read the password: %w", err)
 		}
@@ -267,29 +269,38 @@ func (s *session) readPassword(ctx context.Context, name string, stdin bool, ins
 	return first, nil
 }
 
-// ask reads a line that is not shown. An interrupt ends it at once, and the terminal shows again what is typed.
+// ask reads a line unseen. An interruption ends it, and leaves the terminal as it was.
 func (s *session) ask(ctx context.Context, f *os.File, prompt string) (string, error) {
+	s.note("%s", prompt)
 	fd := int(f.Fd())
-	shown, err := term.GetState(fd)
+	before, err := term.GetState(fd)
 	if err != nil {
 		return "", fmt.Errorf("read the password: %w", err)
 	}
-	s.note("%s", prompt)
-	defer s.note("\n")
-	var line []byte
-	read := make(chan error, 1)
+	line, err := interruptible(ctx, func() ([]byte, error) { return term.ReadPassword(fd) })
+	s.note("\n")
+	if err != nil {
+		return "", errors.Join(fmt.Errorf("read the password: %w", err), term.Restore(fd, before))
+	}
+	return string(line), nil
+}
+
+// interruptible waits for a read that knows no context, or for the end of ctx; then the read is left to itself.
+func interruptible[T any](ctx context.Context, read func() (T, error)) (T, error) {
+	type result struct {
+		value T
+		err   error
+	}
+	done := make(chan result, 1)
 	go func() {
-		var err error
-		line, err = term.ReadPassword(fd)
-		read <- err
+		value, err := read()
+		done <- result{value, err}
 	}()
 	select {
-	case err := <-read:
-		if err != nil {
-			return "", fmt.Errorf("read the password: %w", err)
-		}
-		return string(line), nil
-	case <-ctx.Done(): // the program ends, and what reads with it
-		return "", errors.Join(ctx.Err(), term.Restore(fd, shown))
+	case r := <-done:
+		return r.value, r.err
+	case <-ctx.Done():
+		var none T
+		return none, ctx.Err()
 	}
 }

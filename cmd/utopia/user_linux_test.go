@@ -6,63 +6,84 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// terminalPair returns a pseudo-terminal (pty(7)): what a person has, and what a program has.
-func terminalPair(t *testing.T) (person, program *os.File) {
+// openTerminal returns both sides of a pseudo-terminal (pts(4)).
+func openTerminal(t *testing.T) (person, program *os.File) {
 	t.Helper()
-	person, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
+	person, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
-		t.Skip(err)
+		t.Skipf("left out: there are no pseudo-terminals here: %v", err)
 	}
 	t.Cleanup(func() { person.Close() })
-	if err := unix.IoctlSetPointerInt(int(person.Fd()), unix.TIOCSPTLCK, 0); err != nil {
-		t.Skip(err)
+	fd := int(person.Fd())
+	if err := unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0); err != nil {
+		t.Fatal(err)
 	}
-	n, err := unix.IoctlGetInt(int(person.Fd()), unix.TIOCGPTN)
+	n, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
 	if err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
-	program, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|syscall.O_NOCTTY, 0)
+	program, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
-	return person, program // which is left open: a question that was interrupted reads until the person hangs up
+	t.Cleanup(func() { program.Close() })
+	return person, program
 }
 
-// Ctrl-C ends the question for a password at once, and leaves a terminal that shows what is typed.
-func TestInterruptedPassword(t *testing.T) {
+func echoes(t *testing.T, f *os.File) bool {
+	t.Helper()
+	state, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return state.Lflag&unix.ECHO != 0
+}
+
+func TestPasswordPrompt(t *testing.T) {
 	t.Parallel()
-	_, program := terminalPair(t)
-	shown := func() bool {
-		state, err := unix.IoctlGetTermios(int(program.Fd()), unix.TCGETS)
-		if err != nil {
-			t.Fatal(err)
+	person, program := openTerminal(t)
+	s := &session{in: program, out: &bytes.Buffer{}, err: &bytes.Buffer{}}
+	if _, err := person.WriteString("correct horse\ncorrect horse\n"); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.password(t.Context(), "alice", false, ""); got != "correct horse" || err != nil {
+		t.Errorf("the password is %q, %v", got, err)
+	}
+	if _, err := person.WriteString("correct horse\nbattery\n"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.password(t.Context(), "alice", false, ""); err == nil {
+		t.Error("two passwords that differ are taken")
+	}
+}
+
+// Control-C ends the prompt, and what is typed next is seen again.
+func TestPasswordPromptInterrupted(t *testing.T) {
+	t.Parallel()
+	for _, stdin := range []bool{false, true} {
+		_, program := openTerminal(t)
+		s := &session{in: program, out: &bytes.Buffer{}, err: &bytes.Buffer{}}
+		ctx, interrupt := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() {
+			_, err := s.password(ctx, "alice", stdin, "")
+			ended <- err
+		}()
+		for !stdin && echoes(t, program) {
+			time.Sleep(time.Millisecond)
 		}
-		return state.Lflag&unix.ECHO != 0
-	}
-	ctx, interrupt := context.WithCancel(t.Context())
-	var asked bytes.Buffer
-	s := &session{in: program, err: &asked}
-	ended := make(chan error)
-	go func() {
-		_, err := s.password(ctx, "alice", false, "")
-		ended <- err
-	}()
-	for shown() { // until the program reads unseen
-	}
-	interrupt()
-	if err := <-ended; !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v", err)
-	}
-	if !shown() {
-		t.Error("the terminal does not show what is typed any more")
-	}
-	if want := "Password for alice: \n"; asked.String() != want {
-		t.Errorf("printed %q, want %q", asked.String(), want)
+		interrupt()
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Errorf("it ended with %v", err)
+		}
+		if !echoes(t, program) {
+			t.Error("the terminal stays silent")
+		}
 	}
 }
