@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"os"
@@ -19,13 +20,20 @@ func newMan(s *session) *cobra.Command {
 		Short: "Print the manual page of a command, or write all pages into a folder",
 		Example: `  utopia man dig | man -l -
   utopia man --dir /usr/local/share/man/man1`,
+		ValidArgsFunction: func(c *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			about, err := findCommand(c.Root(), args)
+			if err != nil {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			return verbs(about), cobra.ShellCompDirectiveNoFileComp
+		},
 		RunE: func(c *cobra.Command, args []string) error {
 			if format != "man" && format != "markdown" {
 				return usage("--format is man or markdown, not %q", format)
 			}
-			about, rest, err := c.Root().Find(args)
-			if err != nil || len(rest) > 0 {
-				return usage("there is no command %q", strings.Join(args, " "))
+			about, err := findCommand(c.Root(), args)
+			if err != nil {
+				return err
 			}
 			if dir != "" {
 				return writePages(about, dir, format)
@@ -35,6 +43,9 @@ func newMan(s *session) *cobra.Command {
 	}
 	c.Flags().StringVar(&dir, "dir", "", "write the pages of the command and of all under it into this folder")
 	c.Flags().StringVar(&format, "format", "man", "man or markdown")
+	// These fail for a flag that is not there.
+	_ = c.MarkFlagDirname("dir")
+	_ = c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions([]string{"man", "markdown"}, cobra.ShellCompDirectiveNoFileComp))
 	return c
 }
 
@@ -69,14 +80,20 @@ func writePages(c *cobra.Command, dir, format string) error {
 func writePage(c *cobra.Command, w io.Writer, format string) error {
 	c.DisableAutoGenTag = true // the same program writes the same page
 	c.InitDefaultHelpFlag()
+	var page bytes.Buffer
 	var err error
 	if format == "markdown" {
-		err = doc.GenMarkdown(c, w)
+		err = doc.GenMarkdown(c, &page)
 	} else {
 		header := doc.GenManHeader{Section: "1", Source: "Utopia " + version, Manual: "Utopia", Date: &time.Time{}}
-		err = doc.GenMan(c, &header, w)
+		err = doc.GenMan(c, &header, &page)
 	}
 	if err != nil {
+		return fmt.Errorf("write a manual page: %w", err)
+	}
+	// The library writes a date always, and the same program is to write the same page: so none.
+	text := bytes.Replace(page.Bytes(), []byte(` "Jan 0001" `), []byte(` "" `), 1)
+	if _, err := w.Write(text); err != nil {
 		return fmt.Errorf("write a manual page: %w", err)
 	}
 	return nil

@@ -150,6 +150,10 @@ func (wire) Level(string) transcript.Level { return transcript.Lines }
 
 func (w wire) Begin(x *transcript.Exchange) {
 	h := x.Head()
+	if !h.Remote.IsValid() { // a Unix socket has no address to tell
+		fmt.Fprintf(w.to, "= %s over %s\n", h.Service, h.Network)
+		return
+	}
 	fmt.Fprintf(w.to, "= %s over %s with %v\n", h.Service, h.Network, h.Remote)
 }
 

@@ -48,8 +48,32 @@ Exit codes: 0 done, 1 found problems, 2 wrong usage, 3 unreachable.`,
 	}
 	root.AddCommand(newVersion(s), newMan(s))
 	root.SetFlagErrorFunc(flagError)
+	completeNoFiles(root)
+	// What the library would add when it runs, so that it too is held to what follows.
+	root.InitDefaultCompletionCmd("")
+	root.InitDefaultHelpCmd()
+	if help, _, err := root.Find([]string{"help"}); err == nil {
+		help.Run, help.RunE = nil, func(c *cobra.Command, args []string) error {
+			about, err := findCommand(root, args)
+			if err != nil {
+				return err
+			}
+			return about.Help()
+		}
+	}
 	refuseStrays(root)
 	return root
+}
+
+// completeNoFiles has shells offer the names of files only where some are meant.
+func completeNoFiles(root *cobra.Command) {
+	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
+	for _, words := range [][]string{{"config", "check"}, {"config", "show"}, {"cert", "root"}} {
+		if c, _, err := root.Find(words); err == nil {
+			c.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveDefault)
+		}
+	}
+	_ = root.MarkPersistentFlagDirname("directory") // it fails for a flag that is not there
 }
 
 // The groups that help lists the commands in.
@@ -57,6 +81,18 @@ const (
 	groupServe  = "serve"
 	groupClient = "client"
 )
+
+// findCommand returns the command of the words given, such as "user" and "add".
+func findCommand(root *cobra.Command, words []string) (*cobra.Command, error) {
+	c, rest, err := root.Find(words)
+	switch {
+	case err != nil:
+		return nil, usage("%w", err)
+	case len(rest) > 0:
+		return nil, usage("%w", unknownCommand(c, rest[0]))
+	}
+	return c, nil
+}
 
 // refuseStrays makes wrong arguments usage errors, and a noun without a verb show its verbs.
 func refuseStrays(c *cobra.Command) {
@@ -99,9 +135,8 @@ func verbs(c *cobra.Command) []string {
 
 // unknownCommand names the command that an unknown one may have meant.
 func unknownCommand(c *cobra.Command, name string) error {
-	c.SuggestionsMinimumDistance = 2
-	if near := c.SuggestionsFor(name); len(near) > 0 {
-		return fmt.Errorf("unknown command %q\nhint: did you mean %s %s?", name, c.CommandPath(), near[0])
+	if near := similar(name, verbs(c)); near != "" {
+		return fmt.Errorf("unknown command %q\nhint: did you mean %s %s?", name, c.CommandPath(), near)
 	}
 	return fmt.Errorf("unknown command %q\nhint: %s --help lists them", name, c.CommandPath())
 }
@@ -112,12 +147,10 @@ func flagError(c *cobra.Command, err error) error {
 	if !errors.As(err, &unknown) {
 		return usage("%w", err)
 	}
-	known := &cobra.Command{SuggestionsMinimumDistance: 2} // the library suggests commands: let flags be some
-	c.Flags().VisitAll(func(f *pflag.Flag) {
-		known.AddCommand(&cobra.Command{Use: f.Name, Run: func(*cobra.Command, []string) {}})
-	})
-	if near := known.SuggestionsFor(unknown.GetSpecifiedName()); len(near) > 0 {
-		return usage("%w\nhint: did you mean --%s?", err, near[0])
+	var known []string
+	c.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
+	if near := similar(unknown.GetSpecifiedName(), known); near != "" {
+		return usage("%w\nhint: did you mean --%s?", err, near)
 	}
 	return usage("%w\nhint: %s --help lists the flags", err, c.CommandPath())
 }

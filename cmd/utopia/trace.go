@@ -24,8 +24,9 @@ the time, the service, the exchange's number, the peer, and < for what was recei
 With --json it prints one line of JSON for each exchange when it has ended.`,
 		Example: `  utopia trace dns web
   utopia trace dns --json --count 10`,
-		ValidArgsFunction: func(c *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-			return s.serviceNames(c.Context()), cobra.ShellCompDirectiveNoFileComp
+		ValidArgsFunction: func(c *cobra.Command, named []string, _ string) ([]string, cobra.ShellCompDirective) {
+			names := slices.DeleteFunc(s.serviceNames(c.Context()), func(name string) bool { return slices.Contains(named, name) })
+			return names, cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(c *cobra.Command, services []string) error {
 			if err := s.knownServices(c.Context(), services); err != nil {
