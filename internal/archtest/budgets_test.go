@@ -166,8 +166,11 @@ func exportedReceiver(d *ast.FuncDecl) bool {
 	if star, ok := base.(*ast.StarExpr); ok {
 		base = star.X
 	}
-	if index, ok := base.(*ast.IndexExpr); ok {
-		base = index.X
+	switch generic := base.(type) {
+	case *ast.IndexExpr:
+		base = generic.X
+	case *ast.IndexListExpr: // of several type parameters
+		base = generic.X
 	}
 	name, ok := base.(*ast.Ident)
 	return ok && name.IsExported()

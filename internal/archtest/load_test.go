@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -19,6 +20,7 @@ const module = "github.com/network-utopia/utopia"
 type pkg struct {
 	path    string   // below the module
 	imports []string // of this module, below it, without tests; sorted
+	drivers []string // of other modules, the same
 	files   []file
 }
 
@@ -81,6 +83,8 @@ var loadOnce = sync.OnceValues(func() ([]pkg, error) {
 	for _, p := range byPath {
 		slices.Sort(p.imports)
 		p.imports = slices.Compact(p.imports)
+		slices.Sort(p.drivers)
+		p.drivers = slices.Compact(p.drivers)
 		packages = append(packages, *p)
 	}
 	slices.SortFunc(packages, func(a, b pkg) int { return strings.Compare(a.path, b.path) })
@@ -109,31 +113,63 @@ func (p *pkg) add(f file) {
 		return
 	}
 	for _, i := range f.syntax.Imports {
-		if below, ok := strings.CutPrefix(strings.Trim(i.Path.Value, `"`), module+"/"); ok {
+		path := strings.Trim(i.Path.Value, `"`)
+		host, _, _ := strings.Cut(path, "/")
+		if below, ok := strings.CutPrefix(path, module+"/"); ok {
 			p.imports = append(p.imports, below)
+		} else if strings.Contains(host, ".") {
+			p.drivers = append(p.drivers, path)
 		}
 	}
 }
 
-// uses calls found for each use of a name of an imported package, such as os.Exit.
-func (f file) uses(found func(importPath, name string, at token.Position)) {
-	imported := map[string]string{}
+// imported gives the import path of the package that an expression names; "" where it is none.
+func (f file) imported(e ast.Expr) string {
+	base, ok := e.(*ast.Ident)
+	if !ok || base.Obj != nil { // a variable of that name
+		return ""
+	}
 	for _, i := range f.syntax.Imports {
 		path := strings.Trim(i.Path.Value, `"`)
-		name := path[strings.LastIndex(path, "/")+1:]
+		name := packageName(path)
 		if i.Name != nil {
 			name = i.Name.Name
 		}
-		imported[name] = path
-	}
-	ast.Inspect(f.syntax, func(n ast.Node) bool {
-		selector, ok := n.(*ast.SelectorExpr)
-		if !ok {
-			return true
+		if name == base.Name {
+			return path
 		}
-		if base, ok := selector.X.(*ast.Ident); ok && base.Obj == nil && imported[base.Name] != "" {
-			found(imported[base.Name], selector.Sel.Name, fileSet.Position(selector.Pos()))
+	}
+	return ""
+}
+
+// packageName guesses the name of a package, which is mostly the last part of its path that is no version.
+func packageName(path string) string {
+	parts := strings.Split(path, "/")
+	last := len(parts) - 1
+	if _, err := strconv.Atoi(strings.TrimPrefix(parts[last], "v")); err == nil && last > 0 {
+		last--
+	}
+	return strings.TrimPrefix(parts[last], "go-")
+}
+
+// uses calls found for each use of a name of an imported package, such as os.Exit.
+func (f file) uses(found func(importPath, name string, at token.Position)) {
+	ast.Inspect(f.syntax, func(n ast.Node) bool {
+		if selector, ok := n.(*ast.SelectorExpr); ok {
+			if path := f.imported(selector.X); path != "" {
+				found(path, selector.Sel.Name, fileSet.Position(selector.Pos()))
+			}
 		}
 		return true
 	})
+}
+
+// parse reads a piece of code that a rule is tried on.
+func parse(t *testing.T, code string) file {
+	t.Helper()
+	syntax, err := parser.ParseFile(fileSet, "try.go", "package try; "+code, 0)
+	if err != nil {
+		t.Fatalf("%s: %v", code, err)
+	}
+	return file{name: "try.go", syntax: syntax}
 }
