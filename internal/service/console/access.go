@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"net"
 	"net/http"
 	"net/netip"
@@ -95,14 +96,15 @@ func byItself(r *http.Request) bool {
 	return r.Header.Get("HX-Request") != "" || r.Header.Get("Accept") == "text/event-stream"
 }
 
-// enter opens a session in place of the one that the browser may have had.
-func (s *Service) enter(w http.ResponseWriter, r *http.Request, who string) {
+// enter opens a session in place of the one that the browser may have had: for the admin, or without a name for whoever
+// has a one-time link.
+func (s *Service) enter(w http.ResponseWriter, r *http.Request, admin string) {
 	s.sessions.end(s.token(r))
 	http.SetCookie(w, &http.Cookie{
-		Name: s.cookieName(), Value: s.sessions.begin(now(), who), Path: "/",
+		Name: s.cookieName(), Value: s.sessions.begin(now(), admin), Path: "/",
 		HttpOnly: true, SameSite: http.SameSiteStrictMode,
 	})
-	s.opts.Log.Info("the console was entered", "by", who, "remote", r.RemoteAddr)
+	s.opts.Log.Info("the console was entered", "by", cmp.Or(admin, "a one-time link"), "remote", r.RemoteAddr)
 }
 
 // leave closes the session and takes the cookie away.

@@ -94,8 +94,11 @@ type Options struct {
 	// Authenticate checks a name and password. An error that has a method Temporary() bool which returns true means
 	// that it could not tell; any other means that they are wrong. Nil lets nobody sign in by password.
 	Authenticate func(ctx context.Context, name, password string) (admin bool, err error)
-	Guard        Guard  // nil admits every connection
-	Logins       Logins // nil slows nobody down
+	// Admin says whether the user of the name, as it was given to Authenticate, is an admin still. It is asked with each
+	// request, so that the session of one who was removed or is no admin any more ends at once. Nil lets it stay.
+	Admin  func(name string) bool
+	Guard  Guard  // nil admits every connection
+	Logins Logins // nil slows nobody down
 
 	MaxConns             int           // connections at once
 	MaxHeaderBytes       int           // bytes of a request's line and header
@@ -180,7 +183,7 @@ func New(opts Options) (*Service, error) {
 	s := &Service{
 		opts: opts, site: site, bound: opts.Address, nonce: rand.Text(),
 		links:    links{max: opts.MaxLinks, life: opts.LinkLife, expiry: map[hash]time.Time{}},
-		sessions: sessions{max: opts.MaxSessions, idle: opts.SessionIdle, byHash: map[hash]*session{}},
+		sessions: sessions{max: opts.MaxSessions, idle: opts.SessionIdle, still: opts.Admin, byHash: map[hash]*session{}},
 		streams:  newStreams(opts.MaxStreams, opts.MaxStreamsPerSession),
 		logins:   make(chan struct{}, opts.MaxLogins),
 	}

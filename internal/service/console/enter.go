@@ -25,7 +25,7 @@ func (s *Service) open(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case s.links.use(now(), r.URL.Query().Get("token")):
-		s.enter(w, r, "a one-time link")
+		s.enter(w, r, "")
 	case s.session(r) == nil:
 		s.refuse(w, r, http.StatusForbidden, "This link is used up",
 			"A link opens the console once, within "+s.opts.LinkLife.String()+" of its making. The command “utopia console link” prints a new one.")

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -157,6 +158,32 @@ func TestSessionIdle(t *testing.T) {
 	f.get(f.link())
 	if f.in() {
 		t.Error("a session outlives its idle time")
+	}
+}
+
+// Who is no admin any more is out: pages, the live stream and the next request alike. A one-time link has no name.
+func TestSessionOfAFormerAdmin(t *testing.T) {
+	t.Parallel()
+	var former atomic.Bool
+	f := start(t, func(o *Options) { o.Admin = func(name string) bool { return name == "alice" && !former.Load() } })
+	f.post("/login", login("alice", "wonderland", "/"))
+	if !f.in() {
+		t.Fatal("an admin is not in")
+	}
+	live := f.follow("/live")
+	live.next("all")
+	former.Store(true)
+	if !live.ended() || f.in() {
+		t.Error("a former admin is in")
+	}
+	former.Store(false)
+	if f.in() {
+		t.Error("the session came back")
+	}
+	former.Store(true)
+	f.get(f.link())
+	if !f.in() {
+		t.Error("a link does not let in where no admin is left")
 	}
 }
 

@@ -66,14 +66,16 @@ func (l *links) use(now time.Time, token string) bool {
 
 // session is one browser that was let in.
 type session struct {
-	who  string // the admin's name, or how else it was let in
-	used time.Time
+	admin string // who signed in; "" for whoever had a one-time link
+	used  time.Time
 }
 
 // sessions are those that are open.
 type sessions struct {
 	max  int
 	idle time.Duration
+	// still says whether somebody is an admin now. Sessions of others end. Nil lets them stay.
+	still func(admin string) bool
 
 	mu     sync.Mutex
 	byHash map[hash]*session
@@ -81,7 +83,7 @@ type sessions struct {
 
 // begin opens a session; where there are too many, the one unused for longest gives way, so that forgotten browsers
 // never keep an admin out.
-func (s *sessions) begin(now time.Time, who string) (token string) {
+func (s *sessions) begin(now time.Time, admin string) (token string) {
 	token = newToken()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -98,7 +100,7 @@ func (s *sessions) begin(now time.Time, who string) (token string) {
 	if len(s.byHash) >= s.max {
 		delete(s.byHash, oldest)
 	}
-	s.byHash[hashOf(token)] = &session{who: who, used: now}
+	s.byHash[hashOf(token)] = &session{admin: admin, used: now}
 	return token
 }
 
@@ -111,7 +113,8 @@ func (s *sessions) find(now time.Time, token string, use bool) *session {
 	if found == nil {
 		return nil
 	}
-	if now.Sub(found.used) >= s.idle {
+	left := found.admin != "" && s.still != nil && !s.still(found.admin)
+	if left || now.Sub(found.used) >= s.idle {
 		delete(s.byHash, h)
 		return nil
 	}
