@@ -127,9 +127,9 @@ func terminal(w any) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// paint gives text a colour (SGR number) where out is a terminal that may show it.
-func (s *session) paint(sgr, text string) string {
-	if !s.color || !terminal(s.out) {
+// paint gives text a colour (SGR number) where what it is printed to is a terminal that may show it.
+func (s *session) paint(to io.Writer, sgr, text string) string {
+	if !s.color || !terminal(to) {
 		return text
 	}
 	return "\x1b[" + sgr + "m" + text + "\x1b[0m"

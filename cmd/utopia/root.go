@@ -22,9 +22,11 @@ settings file, and has a client for each. Begin with
 which makes what is missing in the current folder and serves networkutopia.test on this machine.
 
 Exit codes: 0 done, 1 found problems, 2 wrong usage, 3 unreachable.`,
+		Version:       version,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
+	root.SetVersionTemplate("utopia {{.Version}}\n")
 	root.SetIn(s.in)
 	root.SetOut(s.out)
 	root.SetErr(s.err)
@@ -52,6 +54,7 @@ Exit codes: 0 done, 1 found problems, 2 wrong usage, 3 unreachable.`,
 	// What the library would add when it runs, so that it too is held to what follows.
 	root.InitDefaultCompletionCmd("")
 	root.InitDefaultHelpCmd()
+	root.InitDefaultVersionFlag()
 	if help, _, err := root.Find([]string{"help"}); err == nil {
 		help.Run, help.RunE = nil, func(c *cobra.Command, args []string) error {
 			about, err := findCommand(root, args)
@@ -144,7 +147,12 @@ func unknownCommand(c *cobra.Command, name string) error {
 // flagError is for a flag that is unknown or has a bad value; an unknown one gets the nearest known one as a hint.
 func flagError(c *cobra.Command, err error) error {
 	var unknown *pflag.NotExistError
-	if !errors.As(err, &unknown) {
+	var invalid *pflag.InvalidValueError
+	switch {
+	case errors.As(err, &invalid):
+		f := invalid.GetFlag()
+		return usage("--%s: %q is no %s", f.Name, invalid.GetValue(), kindOf(f))
+	case !errors.As(err, &unknown):
 		return usage("%w", err)
 	}
 	var known []string
@@ -153,4 +161,17 @@ func flagError(c *cobra.Command, err error) error {
 		return usage("%w\nhint: did you mean --%s?", err, near)
 	}
 	return usage("%w\nhint: %s --help lists the flags", err, c.CommandPath())
+}
+
+// kindOf says in plain words what a flag takes.
+func kindOf(f *pflag.Flag) string {
+	switch f.Value.Type() {
+	case "int":
+		return "whole number"
+	case "duration":
+		return "duration, such as 20s or 1m30s"
+	case "bool":
+		return "true or false"
+	}
+	return f.Value.Type()
 }

@@ -74,7 +74,7 @@ func (s *session) printStatus(status control.Status) {
 	_ = table.Flush()
 	for _, v := range status.Services {
 		if v.Error != "" {
-			s.print("\n%s\n", s.paint("31", v.Error))
+			s.print("\n%s\n", s.paint(s.out, "31", v.Error))
 		}
 		if v.Hint != "" {
 			s.print("hint: %s\n", v.Hint)

@@ -29,6 +29,9 @@ With --json it prints one line of JSON for each exchange when it has ended.`,
 			return names, cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(c *cobra.Command, services []string) error {
+			if count < 0 {
+				return usage("--count %d: nothing can be seen fewer than 0 times", count)
+			}
 			if err := s.knownServices(c.Context(), services); err != nil {
 				return err
 			}
@@ -103,7 +106,7 @@ func (t *tracer) line(l control.Line) error {
 func (t *tracer) entry(h transcript.Head, e transcript.Entry) {
 	sign := map[transcript.Direction]string{transcript.Received: "36", transcript.Sent: "32", transcript.Note: "33"}[e.Dir]
 	t.print("%s %s#%v %v %s %s\n", e.Time.Local().Format("15:04:05.000"), h.Service, h.ID, h.Remote,
-		t.paint(sign, e.Dir.String()), e.Text)
+		t.paint(t.out, sign, e.Dir.String()), e.Text)
 }
 
 func (t *tracer) ended(r transcript.Record) error {

@@ -127,7 +127,7 @@ func (s *session) printUp(status control.Status, made bool) {
 	if made {
 		s.print("Made utopia.toml, data/ and www/ for %s.\n", status.Domain)
 	}
-	s.print("Utopia %s serves %s:\n", status.Version, s.paint("1", status.Domain))
+	s.print("Utopia %s serves %s:\n", status.Version, s.paint(s.out, "1", status.Domain))
 	for _, v := range status.Services {
 		if v.State == "up" {
 			s.print("  %-8s %s\n", v.Name, endpoints(v.Endpoints))
@@ -135,7 +135,7 @@ func (s *session) printUp(status control.Status, made bool) {
 	}
 	for _, v := range status.Services {
 		if v.State != "up" {
-			s.note("%s\n", s.paint("31", v.Name+" is not served: "+v.Error))
+			s.note("%s\n", s.paint(s.err, "31", v.Name+" is not served: "+v.Error))
 			if v.Hint != "" {
 				s.note("hint: %s\n", v.Hint)
 			}
