@@ -461,7 +461,7 @@ func TestHeaderLimit(t *testing.T) {
 // eventually waits for something that happens soon.
 func (f *fixture) eventually(what string, is func() bool) {
 	f.t.Helper()
-	for end := time.Now().Add(5 * time.Second); !is(); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(30 * time.Second); !is(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			f.t.Fatalf("waited in vain: %s", what)
 		}

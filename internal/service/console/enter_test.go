@@ -333,7 +333,7 @@ func (l *tries) Succeeded(client netip.Addr, name string) {
 func TestFailedLoginsAreSlowedDown(t *testing.T) {
 	t.Parallel()
 	tries := &tries{penalty: 500 * time.Millisecond}
-	f := start(t, func(o *Options) { o.Logins, o.ReadTimeout = tries, 200*time.Millisecond })
+	f := start(t, func(o *Options) { o.Logins, o.ReadTimeout = tries, 400*time.Millisecond })
 	began := time.Now()
 	if r := f.post("/login", login("alice", "wrong", "/")); r.status != http.StatusForbidden || time.Since(began) < 500*time.Millisecond {
 		t.Errorf("a failed login gave %d after %v", r.status, time.Since(began))

@@ -23,7 +23,7 @@ type follower struct {
 
 func (f *fixture) follow(path string) *follower {
 	f.t.Helper()
-	ctx, stop := context.WithTimeout(f.t.Context(), 10*time.Second)
+	ctx, stop := context.WithTimeout(f.t.Context(), 30*time.Second)
 	f.t.Cleanup(stop)
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, f.base+path, nil)
 	if err != nil {
@@ -181,10 +181,10 @@ func TestLiveEndsWithItsSession(t *testing.T) {
 
 func TestLiveOutlivesTheReadTimeout(t *testing.T) {
 	t.Parallel()
-	f := start(t, func(o *Options) { o.ReadTimeout, o.WriteTimeout = 200*time.Millisecond, 200*time.Millisecond }).enter()
+	f := start(t, func(o *Options) { o.ReadTimeout, o.WriteTimeout = 500*time.Millisecond, 500*time.Millisecond }).enter()
 	live := f.follow("/live")
 	live.next("all")
-	time.Sleep(500 * time.Millisecond)
+	time.Sleep(time.Second)
 	f.say("dns", "late", "")
 	if rows := live.next("rows"); !strings.Contains(rows, "late") {
 		t.Errorf("rows %s", rows)

@@ -341,7 +341,7 @@ func TestDeafReader(t *testing.T) {
 	served := make(chan Served, 9)
 	recorder, ring := watched()
 	s := start(t, Options{
-		Root: sparse(t, bigSize), Certificates: a, WriteTimeout: 50 * time.Millisecond, Transcript: recorder,
+		Root: sparse(t, bigSize), Certificates: a, WriteTimeout: 500 * time.Millisecond, Transcript: recorder,
 		Served: func(s Served) { served <- s },
 	})
 	for name, ask := range bigClients(s, a) {
@@ -351,7 +351,7 @@ func TestDeafReader(t *testing.T) {
 			if got.Sent >= bigSize {
 				t.Errorf("%s: all was sent, to nobody", name)
 			}
-		case <-time.After(10 * time.Second): // crypto/tls tries for 5 s to say goodbye
+		case <-time.After(30 * time.Second): // crypto/tls tries for 5 s to say goodbye
 			t.Fatalf("%s: never given up", name)
 		}
 		last := ring.Recent(1)[0].Entries
