@@ -15,10 +15,12 @@ func (s *session) instance() *control.Client {
 	return control.NewClient(s.network, filepath.Join(s.dir, app.DataDir), s.recorder())
 }
 
-// How long a command waits for a folder that is in use though no instance answers, and how often it looks.
+// How long a command waits for a folder that is in use though no instance answers, and how often it looks; and how long
+// a shell may be held up for what it completes.
 const (
-	inUseFor  = 5 * time.Second
-	lookEvery = 20 * time.Millisecond
+	inUseFor        = 5 * time.Second
+	lookEvery       = 20 * time.Millisecond
+	completeTimeout = time.Second
 )
 
 // admin calls do with the running instance or, where none runs, with the folder itself. When another command has the

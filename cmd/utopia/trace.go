@@ -25,7 +25,9 @@ With --json it prints one line of JSON for each exchange when it has ended.`,
 		Example: `  utopia trace dns web
   utopia trace dns --json --count 10`,
 		ValidArgsFunction: func(c *cobra.Command, named []string, _ string) ([]string, cobra.ShellCompDirective) {
-			names := slices.DeleteFunc(s.serviceNames(c.Context()), func(name string) bool { return slices.Contains(named, name) })
+			ctx, cancel := context.WithTimeout(c.Context(), completeTimeout)
+			defer cancel()
+			names := slices.DeleteFunc(s.serviceNames(ctx), func(name string) bool { return slices.Contains(named, name) })
 			return names, cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(c *cobra.Command, services []string) error {
