@@ -3,6 +3,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"strconv"
 	"syscall"
@@ -21,4 +22,19 @@ func inherited() []*os.File {
 		files[i] = os.NewFile(uintptr(first+i), "LISTEN_FD_"+strconv.Itoa(first+i))
 	}
 	return files
+}
+
+// toJournal says whether what is printed to w ends in systemd's journal: then stream, which is $JOURNAL_STREAM, names
+// its device and inode (systemd.exec(5)). A program that was started otherwise may have inherited the variable alone.
+func toJournal(stream string, w any) bool {
+	f, ok := w.(*os.File)
+	if !ok || stream == "" {
+		return false
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	return ok && stream == fmt.Sprintf("%d:%d", stat.Dev, stat.Ino)
 }

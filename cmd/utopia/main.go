@@ -27,6 +27,7 @@ func run(args []string) int {
 		in: os.Stdin, out: os.Stdout, err: os.Stderr,
 		network: host.NewOS(host.OSOptions{Inherited: inherited()}),
 		color:   os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb",
+		journal: toJournal(os.Getenv("JOURNAL_STREAM"), os.Stdout),
 	}
 	root := newRoot(s)
 	root.SetArgs(args)
@@ -40,6 +41,7 @@ type session struct {
 	err     io.Writer
 	network *host.OS
 	color   bool // the environment does not forbid colours
+	journal bool // out is a log that others read too
 
 	dir     string // -C
 	json    bool   // --json

@@ -151,7 +151,9 @@ func (s *session) printNext(ctx context.Context, a *app.App, made bool) {
 	if s.json {
 		return
 	}
-	if link, err := a.ConsoleLink(ctx); err == nil {
+	if s.journal { // no place for a secret
+		s.print("Console: utopia console link prints a link that opens it once.\n")
+	} else if link, err := a.ConsoleLink(ctx); err == nil {
 		s.print("Console, opens once: %s\n", link.URL)
 	}
 	if !made {

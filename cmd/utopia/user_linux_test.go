@@ -45,6 +45,29 @@ func echoes(t *testing.T, f *os.File) bool {
 	return state.Lflag&unix.ECHO != 0
 }
 
+func TestToJournal(t *testing.T) {
+	t.Parallel()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer w.Close()
+	var stat unix.Stat_t
+	if err := unix.Fstat(int(w.Fd()), &stat); err != nil {
+		t.Fatal(err)
+	}
+	own := fmt.Sprintf("%d:%d", stat.Dev, stat.Ino)
+	for stream, want := range map[string]bool{own: true, "": false, "8:1": false, "nonsense": false} {
+		if got := toJournal(stream, w); got != want {
+			t.Errorf("%q: %v", stream, got)
+		}
+	}
+	if toJournal(own, &bytes.Buffer{}) {
+		t.Error("a buffer is the journal")
+	}
+}
+
 func TestPasswordPrompt(t *testing.T) {
 	t.Parallel()
 	person, program := openTerminal(t)
