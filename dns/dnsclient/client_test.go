@@ -102,15 +102,17 @@ func TestEachTryHasItsOwnIDAndPort(t *testing.T) {
 		ids[binary.BigEndian.Uint16(d.wire)], ports[d.from.Port] = true, true
 	}, nil)
 	opts := impatient()
-	opts.Timeout, opts.Tries = 5*time.Millisecond, 12
+	opts.Timeout, opts.Tries = 5*time.Millisecond, 200
 	if _, err := New(opts).Exchange(t.Context(), r.addr, testQuery()); !errors.Is(err, ErrTimeout) {
 		t.Fatalf("got %v", err)
 	}
 	mu.Lock()
 	defer mu.Unlock()
-	// Twelve of 65536 collide once in a thousand runs; two collisions are once in a million.
-	if len(ids) < 11 || len(ports) < 11 {
-		t.Errorf("12 tries had %d ids and %d ports", len(ids), len(ports))
+	// Tries whose time was over before they began, on a busy machine, are not among those that came; and a few of 200
+	// collide.
+	came := int(r.asks.Load())
+	if few := came * 9 / 10; came < 12 || len(ids) < few || len(ports) < few {
+		t.Errorf("%d tries that came had %d ids and %d ports", came, len(ids), len(ports))
 	}
 }
 

@@ -233,7 +233,7 @@ func TestTCPRate(t *testing.T) {
 func TestTCPIdle(t *testing.T) {
 	t.Parallel()
 	m := &counters{}
-	r := start(t, Options{Metrics: m, IdleTimeout: 400 * time.Millisecond})
+	r := start(t, Options{Metrics: m, IdleTimeout: 1500 * time.Millisecond})
 	silent := dial(t, "tcp", r.tcp)
 	// A client that sends an octet now and then does not keep the connection.
 	slow := dial(t, "tcp", r.tcp)
@@ -242,12 +242,12 @@ func TestTCPIdle(t *testing.T) {
 			if _, err := slow.Write([]byte{c}); err != nil {
 				return
 			}
-			time.Sleep(20 * time.Millisecond)
+			time.Sleep(100 * time.Millisecond) // 36 octets: in all longer than the timeout
 		}
 	}()
 	busy := dial(t, "tcp", r.tcp)
-	for range 6 { // in all longer than the timeout
-		time.Sleep(100 * time.Millisecond)
+	for range 8 { // in all longer than the timeout, and each far from it
+		time.Sleep(250 * time.Millisecond)
 		if _, err := busy.Write(framed(queryWire(t, 1, "www", dns.TypeA, nil))); err != nil {
 			t.Fatal(err)
 		}

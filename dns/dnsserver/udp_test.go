@@ -43,12 +43,11 @@ func TestUDPSilence(t *testing.T) {
 	answeredAfter(t, r, query[:11])
 	answeredAfter(t, r, response)
 	answeredAfter(t, r, bytes.Repeat([]byte{0xff}, 65507))
-	eventually(t, "two short datagrams and two responses are counted", func() bool {
-		return m.count(RefusedShort) == 2 && m.count(RefusedResponse) == 2
+	// What is answered is counted behind its answer, so that the client may be first.
+	four := strings.TrimSuffix(strings.Repeat("udp NOERROR, ", 4), ", ")
+	eventually(t, "two short datagrams, two responses and four answers are counted", func() bool {
+		return m.count(RefusedShort) == 2 && m.count(RefusedResponse) == 2 && m.seen() == four
 	})
-	if s := m.seen(); s != strings.TrimSuffix(strings.Repeat("udp NOERROR, ", 4), ", ") {
-		t.Errorf("exchanges: %s", s)
-	}
 }
 
 func TestUDPHostileQueriesAreAnswered(t *testing.T) {
@@ -249,9 +248,7 @@ func TestUDPRate(t *testing.T) {
 	if got := readUDP(t, conn, 100*time.Millisecond); got != nil {
 		t.Errorf("past the rate: %x", got)
 	}
-	if m.count(RefusedRate) != 1 {
-		t.Error("not counted")
-	}
+	eventually(t, "the dropped query is counted", func() bool { return m.count(RefusedRate) == 1 })
 }
 
 // budget allows as many queries, ever.
@@ -418,7 +415,7 @@ func TestUDPTranscript(t *testing.T) {
 // silent about is.
 func TestUDPTranscriptTimes(t *testing.T) {
 	t.Parallel()
-	const thinks = 30 * time.Millisecond
+	const thinks = 100 * time.Millisecond
 	sink := &sink{level: transcript.Lines}
 	inner := zoneHandler(t)
 	h := HandlerFunc(func(dst, query []byte, from Client) []byte {
