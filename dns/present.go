@@ -142,12 +142,16 @@ func dataError(t Type, err error) *DataError {
 		return e
 	}
 	if token, err := strconv.Unquote(`"` + quoted); err == nil {
-		e.Reason, e.Token = reason, strings.Trim(token, "\n")
+		e.Reason, e.Token = reason, strings.Trim(token, " \n")
 	}
-	// What is left says "bad MX Pref", and for an address "bad A A".
-	switch field, ok := strings.CutPrefix(e.Reason, "bad "+t.String()+" "); {
-	case ok && field == t.String():
+	// What is left says "bad MX Pref", for an address "bad A A", and sometimes
+	// nothing.
+	field, ok := strings.CutPrefix(e.Reason, "bad "+t.String()+" ")
+	switch {
+	case ok && field == t.String(), e.Reason == "":
 		e.Reason = "not understood"
+	case ok && e.Token == "":
+		e.Reason = "it ends before the field " + field
 	case ok:
 		e.Reason = "field " + field
 	}
@@ -175,7 +179,23 @@ func oneRecord(s string, origin Name, ttl uint32) (mdns.RR, error) {
 	if _, more := zp.Next(); more || zp.Err() != nil {
 		return nil, errors.New("holds more than one record")
 	}
+	if soa, ok := m.(*mdns.SOA); ok && soa.Minttl == 0 && lacksNumbers(s, origin) {
+		return nil, errors.New("SOA has fewer than five numbers")
+	}
 	return m, nil
+}
+
+// lacksNumbers says whether an SOA record, which ends with a zero, ends too
+// early: miekg/dns reads the numbers that are not there as zeros. To a whole
+// record no further number could be added.
+func lacksNumbers(s string, origin Name) bool {
+	if strings.Contains(s, ";") {
+		return false // behind a comment nothing can be added
+	}
+	zp := mdns.NewZoneParser(strings.NewReader(s+" 0\n"), origin.String(), "")
+	zp.SetDefaultTTL(0)
+	_, ok := zp.Next()
+	return ok
 }
 
 func fromMiekg(m mdns.RR) (RR, error) {

@@ -3,6 +3,7 @@ package dns
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -309,6 +310,37 @@ func TestJSONWhole(t *testing.T) {
 }`
 	if string(got) != want {
 		t.Errorf("got %s", got)
+	}
+}
+
+// Data that ends too early is no data, also where miekg/dns would take it.
+func TestDataThatEndsTooEarly(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		typ        Type
+		text, want string
+	}{
+		{TypeSOA, "a b 1 2 3 4", "bad SOA data: SOA has fewer than five numbers"},
+		{TypeSOA, "a b 1", "bad SOA data: SOA has fewer than five numbers"},
+		{TypeSOA, "a b", "bad SOA data: it ends before the field zone parameter"},
+		{TypeSOA, "a b 1 2 3 4 0", ""},
+		{TypeSOA, "a b 0 0 0 0 0", ""},
+		{TypeSOA, `\# 24 0161000162000000000100000002000000030000000400000000`, "bad SOA data: "},
+		{TypeSOA, `\# 26 0161000162000000000100000002000000030000000400000000`, ""},
+		{TypeMX, "10", "bad MX data: it ends before the field Mx"},
+		{TypeSRV, "1 2", "bad SRV data: it ends before the field Port"},
+		{TypeHTTPS, "1 . port=99999", `bad HTTPS data: not understood: "port=99999"`},
+	} {
+		_, err := ParseData(tt.typ, tt.text, Root)
+		if got := fmt.Sprint(err); (err == nil) != (tt.want == "") || !strings.HasPrefix(got, tt.want) && err != nil {
+			t.Errorf("%s %s: %v, want %s", tt.typ, tt.text, err, tt.want)
+		}
+	}
+	if rr, err := ParseRR("a. SOA b c ( 1 2 3 4 0 ) ; with a comment", Root, 0); err != nil {
+		t.Errorf("%v, %v", rr, err)
+	}
+	if rr, err := ParseRR("a. SOA b c ( 1 2 3 4 )", Root, 0); err == nil {
+		t.Errorf("taken: %v", rr)
 	}
 }
 
