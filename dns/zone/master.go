@@ -202,7 +202,7 @@ func (f *file) directiveInclude(e entry, args []token) error {
 	if !path.IsAbs(sub.name) {
 		sub.name = path.Join(path.Dir(f.name), sub.name)
 	}
-	r, err := f.opts.Include.Open(sub.name)
+	r, err := openRegular(f.opts.Include, sub.name)
 	if err != nil {
 		return f.problem(args[0], e, "cannot open the file: %v", err)
 	}
@@ -210,6 +210,15 @@ func (f *file) directiveInclude(e entry, args []token) error {
 	// The file was only read: closing it can lose nothing.
 	_ = r.Close()
 	return err
+}
+
+// openRegular opens a file that is one: to open a named pipe would wait for its
+// writer.
+func openRegular(files fs.FS, name string) (fs.File, error) {
+	if info, err := fs.Stat(files, name); err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is a folder or device", name)
+	}
+	return files.Open(name)
 }
 
 // record reads an entry that holds a record: [owner] [TTL] [class] type data,

@@ -3,6 +3,7 @@ package zone
 import (
 	"errors"
 	"io"
+	"io/fs"
 	"iter"
 	"strings"
 	"testing"
@@ -155,6 +156,7 @@ func TestReadInclude(t *testing.T) {
 		"sub/hosts.db": {Data: []byte("a 1 A 192.0.2.1\n$ORIGIN deep\nb 1 A 192.0.2.2\n$INCLUDE more.db\n")},
 		"sub/more.db":  {Data: []byte("\t1 TXT owner\nc 1 A 192.0.2.3\n")},
 		"bad.db":       {Data: []byte("x 1 A nothing\n")},
+		"pipe":         {Mode: fs.ModeNamedPipe},
 	}
 	opts := ReadOptions{Origin: origin, File: "zone.db", Include: files}
 	in := "$INCLUDE sub/hosts.db other\nz 1 A 192.0.2.4\n$INCLUDE \"sub/more.db\" d.\n"
@@ -173,6 +175,8 @@ func TestReadInclude(t *testing.T) {
 		"$INCLUDE none.db\n":      "zone.db:1:10: cannot open the file: open none.db: file does not exist (in: $INCLUDE none.db)",
 		"$INCLUDE ../secret\n":    "zone.db:1:10: cannot open the file: open ../secret: file does not exist (in: $INCLUDE ../secret)",
 		"$INCLUDE /etc/passwd\n":  "zone.db:1:10: cannot open the file: open /etc/passwd: file does not exist (in: $INCLUDE /etc/passwd)",
+		"$INCLUDE sub\n":          "zone.db:1:10: cannot open the file: sub is a folder or device (in: $INCLUDE sub)",
+		"$INCLUDE pipe\n":         "zone.db:1:10: cannot open the file: pipe is a folder or device (in: $INCLUDE pipe)",
 		"$INCLUDE bad.db a..b\n":  `zone.db:1:17: name "a..b": empty label (in: $INCLUDE bad.db a..b)`,
 		"$INCLUDE bad.db a b c\n": "zone.db:1:1: $INCLUDE wants a file name, and perhaps an origin (in: $INCLUDE bad.db a b c)",
 	} {

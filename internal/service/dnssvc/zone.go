@@ -69,6 +69,10 @@ func readFile(path string, apex dns.Name) (records []zone.Record, err error) {
 		return nil, fmt.Errorf("zone file: %w", err)
 	}
 	defer func() { err = errors.Join(err, root.Close()) }()
+	// To open a named pipe would wait for its writer, and nothing would end that.
+	if info, err := root.Stat(name); err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("zone file %s is a folder or device", path)
+	}
 	f, err := root.Open(name)
 	if err != nil {
 		return nil, fmt.Errorf("zone file %s: %w", path, err)
