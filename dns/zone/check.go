@@ -3,6 +3,8 @@ package zone
 import (
 	"maps"
 	"slices"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/network-utopia/utopia/dns"
 )
@@ -29,6 +31,7 @@ func (b *Builder) check() {
 
 func (b *Builder) checkNode(key dns.Name, d *draft) {
 	b.checkAlone(d)
+	b.checkSpelling(key, d)
 	if above, what := b.hiddenBy(key); what != 0 {
 		for i := range d.sets {
 			glue := what == dns.TypeNS && (d.sets[i].Type == dns.TypeA || d.sets[i].Type == dns.TypeAAAA)
@@ -50,6 +53,22 @@ func (b *Builder) checkNode(key dns.Name, d *draft) {
 		for k := range s.Data {
 			b.checkTarget(d.record(i, k))
 		}
+	}
+}
+
+// checkSpelling warns of names that are asked for by nobody: those that lack
+// their final dot, so that the zone's name is in them twice (RFC 1912 section
+// 2.2 names it first among the errors), and those that stand there as they are
+// read where browsers ask for their xn-- form. The labels of services may be
+// UTF-8 (RFC 6763 section 4.1.3).
+func (b *Builder) checkSpelling(key dns.Name, d *draft) {
+	twice := b.apex[:len(b.apex)-1] + b.apex
+	if b.apex != dns.Root && key.IsSubdomainOf(twice) {
+		b.warn(d.record(0, 0), "%s is in the name twice: is a dot missing at its end?", b.apex)
+	}
+	ascii := !strings.ContainsFunc(string(key), func(r rune) bool { return r >= utf8.RuneSelf })
+	if !ascii && !strings.Contains(string(key), "_") {
+		b.warn(d.record(0, 0), "not ASCII: browsers ask for such a name in its xn-- form (RFC 5891)")
 	}
 }
 

@@ -52,7 +52,14 @@ type scanner struct {
 }
 
 func newScanner(r io.Reader, maxEntry int) *scanner {
-	return &scanner{r: bufio.NewReader(r), maxEntry: maxEntry, line: 1, last: '\n'}
+	s := &scanner{r: bufio.NewReader(r), maxEntry: maxEntry, line: 1, last: '\n'}
+	// Some editors begin a file with a byte order mark, which nobody sees and
+	// which would be part of the first name.
+	const mark = "\xef\xbb\xbf"
+	if begin, _ := s.r.Peek(len(mark)); string(begin) == mark {
+		_, _ = s.r.Discard(len(mark)) // it is in the buffer
+	}
+	return s
 }
 
 // get reads an octet; after a line end the next one is on the next line.

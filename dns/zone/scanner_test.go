@@ -228,3 +228,18 @@ func TestProblemText(t *testing.T) {
 		t.Errorf("%d octets", len(long))
 	}
 }
+
+// A byte order mark at the beginning is no part of the first name; elsewhere it is what it is.
+func TestByteOrderMark(t *testing.T) {
+	t.Parallel()
+	const mark = "\xef\xbb\xbf"
+	got, err := Read(strings.NewReader(mark+"a 1 A 192.0.2.1\n"+mark+"b 1 A 192.0.2.1\n"), ReadOptions{})
+	if want := "a. 1 IN A 192.0.2.1\n\\239\\187\\191b. 1 IN A 192.0.2.1\n"; err != nil || lines(got) != want {
+		t.Errorf("%v\n%s", err, lines(got))
+	}
+	for _, short := range []string{"", mark[:1], mark[:2], mark} {
+		if _, err := Read(strings.NewReader(short), ReadOptions{}); (err == nil) != (short == "" || short == mark) {
+			t.Errorf("%q: %v", short, err)
+		}
+	}
+}

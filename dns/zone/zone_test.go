@@ -201,6 +201,11 @@ func TestBuildProblems(t *testing.T) {
 		{head + "s NS ns1\ns MX 1 ns1\n", "", "zone.db:6:1: warning: never answered: s.example.test. is delegated (in: s.example.test. MX 1 ns1.example.test.)"},
 		{head + "d DNAME b\nx.d A 192.0.2.1\n", "", "zone.db:6:1: warning: never answered: d.example.test. owns a DNAME record (in: x.d.example.test. A 192.0.2.1)"},
 		{head + "*.a NS ns1\n", "", "zone.db:5:1: warning: NS at a wildcard delegates nothing (RFC 4592 section 4.2) (in: *.a.example.test. NS ns1.example.test.)"},
+		{head + "www.example.test A 192.0.2.1\n", "", "zone.db:5:1: warning: example.test. is in the name twice: is a dot missing at its end? (in: www.example.test.example.test. A 192.0.2.1)"},
+		{head + "example.test A 192.0.2.1\n", "", "zone.db:5:1: warning: example.test. is in the name twice: is a dot missing at its end? (in: example.test.example.test. A 192.0.2.1)"},
+		{head + "test A 192.0.2.1\nexample.tes A 192.0.2.1\n", "", ""},
+		{head + "b\u00fccher A 192.0.2.1\n", "", `zone.db:5:1: warning: not ASCII: browsers ask for such a name in its xn-- form (RFC 5891) (in: b\195\188cher.example.test. A 192.0.2.1)`},
+		{head + "b\u00fccher._http._tcp TXT x\n", "", ""},
 		{head + "@ DS 1 13 2 aa\n", "", "zone.db:5:1: warning: DS belongs to the parent zone, not to the zone's own name (in: example.test. DS 1 13 2 AA)"},
 	} {
 		z, warnings, err := Load(strings.NewReader(tt.in), ReadOptions{Origin: origin, File: "zone.db"})
