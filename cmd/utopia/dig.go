@@ -16,11 +16,11 @@ func newDig(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "dig [@server] [name] [type] [class] [+option…]",
 		Short: "Ask a name server, and show its answer whole",
-		Long: `Dig asks a name server and prints its answer as the program dig does, with most of that program's options.
+		Long: `Dig asks a name server and prints its answer as the program dig does, with the options of it that are used most.
 
 Without @server it asks the name servers of /etc/resolv.conf; without a type it asks for A, and without a name for
 the NS records of the root. The name is always taken as complete. It ends with 0 when a server answered, whatever
-it said, with 2 for wrong arguments, and with 3 when none answered.
+it said, with 1 when its answer cannot be read, with 2 for wrong arguments, and with 3 when none answered.
 
 With --json it prints an object with server, network (udp or tcp), queryTimeMs, time, size in octets, tries, and the
 answer under responseMessage, in the form of RFC 8427.
@@ -30,8 +30,9 @@ Options of one letter:
     -p PORT            the server's port (53); @ADDRESS:PORT does the same
     -t TYPE, -c CLASS  the type and the class, which may also stand alone
     -q NAME            the name, where it could be taken for a type
-    -x ADDRESS         the PTR record of an address
+    -x ADDRESS         the PTR record of an address, or of an IPv4 network by its first octets
     -4, -6             reach the server over IPv4 or IPv6 alone
+    -r                 no effect: there is no file of options to leave unread
 
 Options with a plus; no before the name turns one off, and a clear beginning of the name suffices:
 
@@ -115,7 +116,7 @@ func completeDig(_ *cobra.Command, args []string, begun string) ([]string, cobra
 	case strings.HasPrefix(begun, "+"):
 		return completePlus(begun)
 	case strings.HasPrefix(begun, "-"):
-		return offer(append([]string{"-4", "-6", "-c", "-p", "-q", "-t", "-v", "-x"}, globalWords[:]...)...)
+		return offer(append([]string{"-4", "-6", "-c", "-p", "-q", "-r", "-t", "-v", "-x"}, globalWords[:]...)...)
 	case strings.HasPrefix(begun, "@"):
 		return offer("@127.0.0.1")
 	}

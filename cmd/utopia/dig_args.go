@@ -85,6 +85,8 @@ func (q *digQuestion) take(args []string, global func([]string) (int, error)) (t
 	case first == "-4" || first == "-6":
 		q.ipVersion = int(first[1] - '0')
 		return 1, nil
+	case first == "-r": // leave ~/.digrc unread: nobody reads it here
+		return 1, nil
 	case len(first) > 1 && first[0] == '-' && strings.ContainsRune(digLetters, rune(first[1])):
 		return q.letter(args)
 	case len(first) > 1 && first[0] == '-':
@@ -142,18 +144,27 @@ func (q *digQuestion) setServer(server string) error {
 	if q.server != "" {
 		return usage("two servers: @%s and @%s", q.server, server)
 	}
-	if host, port, err := net.SplitHostPort(server); err == nil { // @127.0.0.1:8053
+	server, port := splitServer(server)
+	if port != "" {
 		if _, err := q.letter([]string{"-p", port}); err != nil {
 			return err
 		}
-		server = host
 	}
-	server = strings.TrimSuffix(strings.TrimPrefix(server, "["), "]")
 	if server == "" {
 		return usage("@ needs a server\nhint: such as @127.0.0.1")
 	}
 	q.server = server
 	return nil
+}
+
+// splitServer parts a server from its port, "" where there is none: 127.0.0.1:8053, as an instance tells its address,
+// and 127.0.0.1#8053, as dig and nslookup print it.
+func splitServer(s string) (server, port string) {
+	if host, port, err := net.SplitHostPort(s); err == nil {
+		return host, port
+	}
+	s, port, _ = strings.Cut(s, "#")
+	return strings.TrimSuffix(strings.TrimPrefix(s, "["), "]"), port
 }
 
 func (q *digQuestion) setKind(s string) error {
@@ -194,15 +205,32 @@ func (q *digQuestion) setName(s string) error {
 }
 
 func (q *digQuestion) setReverse(s string) error {
-	addr, err := netip.ParseAddr(s)
-	if err != nil {
-		return usage("-x: %q is no address\nhint: such as 192.0.2.1 or 2001:db8::1", s)
+	name, ok := reverseNetwork(s)
+	if !ok {
+		addr, err := netip.ParseAddr(s)
+		if err != nil {
+			return usage("-x: %q is no address\nhint: such as 192.0.2.1 or 2001:db8::1", s)
+		}
+		full, _ := dnsclient.ReverseName(addr) // it is valid
+		name = full.String()
 	}
-	name, _ := dnsclient.ReverseName(addr) // it is valid
 	if !q.haveKind {
 		q.kind = dns.TypePTR
 	}
-	return q.setName(name.String())
+	return q.setName(name)
+}
+
+// reverseNetwork gives the name of the reverse zone of an IPv4 network that is given by its first one to three octets,
+// as dig takes it: of 192.0.2 it is 2.0.192.in-addr.arpa.
+func reverseNetwork(s string) (name string, ok bool) {
+	octets := strings.Split(strings.TrimSuffix(s, "."), ".")
+	for _, o := range octets {
+		if v, err := strconv.ParseUint(o, 10, 8); err != nil || strconv.FormatUint(v, 10) != o {
+			return "", false
+		}
+	}
+	slices.Reverse(octets)
+	return strings.Join(octets, ".") + ".in-addr.arpa.", len(octets) < 4
 }
 
 // settle fills in what depends on all the arguments.

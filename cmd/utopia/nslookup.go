@@ -21,8 +21,8 @@ func newNslookup(s *session) *cobra.Command {
 		Use:   "nslookup [-option…] NAME|ADDRESS [SERVER]",
 		Short: "Look up a name, as the program nslookup does",
 		Long: `Nslookup asks a name server for a name, or for the name of an address, and prints what it learnt. Without -type it
-asks for A and for AAAA records; without SERVER it asks the name servers of /etc/resolv.conf. The name is always
-taken as complete. It ends with 0 when there is such a name, with 1 when the server says that there is none or
+asks for A and for AAAA records; without SERVER, which may be ADDRESS:PORT, it asks the name servers of
+/etc/resolv.conf. The name is always taken as complete. It ends with 0 when there is such a name, with 1 when the server says that there is none or
 refuses, with 2 for wrong arguments, and with 3 when no server answered. With --json it prints a list of what dig
 prints for each question.
 
@@ -97,10 +97,14 @@ func parseNslookup(args []string, global func([]string) (int, error)) (*nslookup
 		args = args[taken:]
 	}
 	if q.name == "" && !q.help {
-		return nil, usage("nslookup needs a name or an address; it cannot be talked to line by line\n" +
-			"hint: utopia nslookup www.networkutopia.test")
+		return nil, errNotInteractive()
 	}
 	return q, nil
+}
+
+func errNotInteractive() error {
+	return usage("nslookup needs a name or an address; it cannot be talked to line by line\n" +
+		"hint: utopia nslookup www.networkutopia.test")
 }
 
 func (q *nslookupQuestion) take(args []string, global func([]string) (int, error)) (taken int, err error) {
@@ -114,14 +118,28 @@ func (q *nslookupQuestion) take(args []string, global func([]string) (int, error
 			return taken, err
 		}
 		return 1, q.option(strings.TrimPrefix(first, "-"))
+	case q.name == "" && first == "-": // nslookup - SERVER begins a conversation
+		return 0, errNotInteractive()
 	case q.name == "":
 		q.name = first
 	case q.server == "":
-		q.server = strings.TrimSuffix(strings.TrimPrefix(first, "["), "]")
+		return 1, q.setServer(first)
 	default:
 		return 0, usage("%q is one argument too many\nusage: utopia nslookup [-option…] NAME|ADDRESS [SERVER]", first)
 	}
 	return 1, nil
+}
+
+func (q *nslookupQuestion) setServer(s string) error {
+	server, port := splitServer(s)
+	if server == "" {
+		return usage("%q is no server\nhint: such as 127.0.0.1", s)
+	}
+	q.server = server
+	if port == "" {
+		return nil
+	}
+	return setLookupPort(q, port)
 }
 
 func (q *nslookupQuestion) option(text string) error {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -122,6 +123,9 @@ func TestNslookupQuestions(t *testing.T) {
 		"-querytype=ns x [::1]":  "x. IN NS rd @::1",
 		"-class=ch -qt=txt x":    "x. CH TXT rd",
 		"-norecurse x 192.0.2.1": "x. IN A @192.0.2.1",
+		"x 192.0.2.1:8053":       "x. IN A rd @192.0.2.1 port 8053",
+		"x 192.0.2.1#8053":       "x. IN A rd @192.0.2.1 port 8053",
+		"x [::1]:8053":           "x. IN A rd @::1 port 8053",
 		"-NOREC -RECURSE x":      "", // no abbreviations here
 		"-novc -recurse x":       "x. IN A rd",
 		"2001:db8::1":            "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa. IN PTR rd",
@@ -148,6 +152,9 @@ func TestNslookupQuestions(t *testing.T) {
 			if q.server != "" {
 				got += " @" + q.server
 			}
+			if q.port != 53 {
+				got += fmt.Sprint(" port ", q.port)
+			}
 			if m.EDNS != nil {
 				got += " edns"
 			}
@@ -162,6 +169,10 @@ func TestNslookupUsage(t *testing.T) {
 	t.Parallel()
 	for args, want := range map[string]string{
 		"":               "nslookup needs a name or an address; it cannot be talked to line by line\nhint: utopia nslookup www.networkutopia.test",
+		"-":              "nslookup needs a name or an address; it cannot be talked to line by line\nhint: utopia nslookup www.networkutopia.test",
+		"- 127.0.0.1":    "nslookup needs a name or an address; it cannot be talked to line by line\nhint: utopia nslookup www.networkutopia.test",
+		"x :53":          `":53" is no server` + "\nhint: such as 127.0.0.1",
+		"x 127.0.0.1:0":  `-port: "0" is no port: 1 to 65535`,
 		"-qt=MX":         "nslookup needs a name or an address; it cannot be talked to line by line\nhint: utopia nslookup www.networkutopia.test",
 		"a b c":          `"c" is one argument too many` + "\nusage: utopia nslookup [-option…] NAME|ADDRESS [SERVER]",
 		"-tipe=MX x":     "unknown option -tipe=MX\nhint: did you mean -type?",
