@@ -71,8 +71,8 @@ func refusalOf(why serve.Refusal) Refusal {
 }
 
 // Shutdown stops accepting, answers what TCP clients have already sent and closes their connections, after a second at
-// most those of clients that go on sending. When ctx ends first, it closes them as they are and returns ctx's error. It returns when every Serve and ServePacket has, and
-// closes what they serve.
+// most those of clients that go on sending. When ctx ends first, it closes them as they are and returns ctx's error. It
+// returns when every Serve and ServePacket has, and closes what they serve.
 func (s *Server) Shutdown(ctx context.Context) error { return s.loop.Shutdown(ctx) }
 
 func (s *Server) quiet(remote netip.AddrPort) bool {

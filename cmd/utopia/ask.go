@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/network-utopia/utopia/dns"
 	"github.com/network-utopia/utopia/dns/dnsclient"
+	"github.com/network-utopia/utopia/internal/app"
 )
 
 // asker asks name servers for dig and nslookup.
@@ -170,19 +172,16 @@ func globalFlag(c *cobra.Command, args []string) (taken int, err error) {
 // globalWords are the flags that all commands have, for suggestions and completion.
 var globalWords = [...]string{"--help", "--json", "--verbose", "--directory"}
 
-// nearest gives a hint with the known option that is most like an unknown one, whatever their signs.
-func nearest(unknown string, known []string, otherwise string) string {
+// didYouMean gives a hint with the known option that is most like an unknown one, whatever their signs.
+func didYouMean(unknown string, known []string, otherwise string) string {
 	const signs = "+-"
-	list := &cobra.Command{SuggestionsMinimumDistance: 2} // the library compares commands: let options be some
-	for _, k := range known {
-		list.AddCommand(&cobra.Command{Use: strings.TrimLeft(k, signs), Run: func(*cobra.Command, []string) {}})
+	names := make([]string, len(known))
+	for i, k := range known {
+		names[i] = strings.TrimLeft(k, signs)
 	}
 	name, _, _ := strings.Cut(strings.TrimLeft(unknown, signs), "=")
-	near := list.SuggestionsFor(name)
-	for _, k := range known {
-		if len(name) > 2 && len(near) > 0 && strings.TrimLeft(k, signs) == near[0] {
-			return "\nhint: did you mean " + k + "?"
-		}
+	if i := slices.Index(names, app.Nearest(name, names)); i >= 0 {
+		return "\nhint: did you mean " + known[i] + "?"
 	}
 	return "\nhint: " + otherwise
 }

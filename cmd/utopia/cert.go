@@ -36,6 +36,9 @@ it vouches for no other names.`,
 					if err := os.WriteFile(file, []byte(root.PEM), 0o644); err != nil {
 						return fmt.Errorf("write the root certificate: %w", err)
 					}
+					if s.json {
+						s.printJSON(map[string]string{"file": file})
+					}
 					return nil
 				}
 				if s.json {

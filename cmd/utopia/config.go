@@ -96,6 +96,9 @@ func newConfigReference(s *session) *cobra.Command {
 		Short: "Print what every setting means, as Markdown",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
+			if s.json {
+				return usage("the reference is Markdown\nhint: utopia config schema is its JSON")
+			}
 			s.print("%s", app.SettingsReference())
 			return nil
 		},

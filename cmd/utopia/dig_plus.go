@@ -62,7 +62,7 @@ func unknownDig(option string) error {
 	for _, o := range plusOptions() {
 		known = append(known, "+"+o.name)
 	}
-	return usage("unknown option %s%s", option, nearest(option, known, "utopia dig --help lists them"))
+	return usage("unknown option %s%s", option, didYouMean(option, known, "utopia dig --help lists them"))
 }
 
 // plus reads an option without its sign. As with dig, a beginning that only one option has stands for it.

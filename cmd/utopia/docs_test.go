@@ -150,6 +150,41 @@ func TestReference(t *testing.T) {
 	compareReference(t, pages)
 }
 
+// TestLinks follows the links of all documents to other files of the repository.
+func TestLinks(t *testing.T) {
+	documents := []string{"README.md", "CONTRIBUTING.md", "CHANGELOG.md", "rfc/index.md"}
+	for _, pattern := range []string{"docs/*.md", "docs/*/*.md", "docs/*/*/*.md"} {
+		found, err := filepath.Glob(filepath.Join(repository, pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range found {
+			documents = append(documents, strings.TrimPrefix(path, repository+"/"))
+		}
+	}
+	link := regexp.MustCompile(`\]\(([^)#\s]+)[^)]*\)`)
+	followed := 0
+	for _, document := range documents {
+		text, err := os.ReadFile(filepath.Join(repository, document))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range link.FindAllSubmatch(text, -1) {
+			target := string(m[1])
+			if strings.Contains(target, "://") {
+				continue
+			}
+			followed++
+			if _, err := os.Stat(filepath.Join(repository, filepath.Dir(document), target)); err != nil {
+				t.Errorf("%s leads to %s, which is not there", document, target)
+			}
+		}
+	}
+	if followed < 20 {
+		t.Errorf("just %d links were found", followed)
+	}
+}
+
 func referencePath(name string) string { return filepath.Join(repository, "docs", "reference", name) }
 
 func rewriteReference(t *testing.T, pages map[string][]byte) {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"github.com/network-utopia/utopia/host"
@@ -31,7 +32,9 @@ func run(args []string) int {
 	}
 	root := newRoot(s)
 	root.SetArgs(args)
-	return s.report(root.ExecuteContext(ctx))
+	err := root.ExecuteContext(ctx)
+	s.json = s.json || slices.Contains(args, "--json") // where the flags were not read to the end
+	return s.report(err)
 }
 
 // session is what every command works with: its streams, its network, and the flags that all commands have.

@@ -28,6 +28,9 @@ func newMan(s *session) *cobra.Command {
 			return verbs(about), cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(c *cobra.Command, args []string) error {
+			if s.json {
+				return usage("a manual page has no --json")
+			}
 			if format != "man" && format != "markdown" {
 				return usage("--format is man or markdown, not %q", format)
 			}
@@ -83,7 +86,7 @@ func writePage(c *cobra.Command, w io.Writer, format string) error {
 	var page bytes.Buffer
 	var err error
 	if format == "markdown" {
-		err = doc.GenMarkdown(c, &page)
+		err = doc.GenMarkdownCustom(c, &page, func(link string) string { return strings.ReplaceAll(link, "_", "-") })
 	} else {
 		header := doc.GenManHeader{Section: "1", Source: "Utopia " + version, Manual: "Utopia", Date: &time.Time{}}
 		err = doc.GenMan(c, &header, &page)

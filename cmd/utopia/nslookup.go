@@ -22,9 +22,9 @@ func newNslookup(s *session) *cobra.Command {
 		Short: "Look up a name, as the program nslookup does",
 		Long: `Nslookup asks a name server for a name, or for the name of an address, and prints what it learnt. Without -type it
 asks for A and for AAAA records; without SERVER, which may be ADDRESS:PORT, it asks the name servers of
-/etc/resolv.conf. The name is always taken as complete. It ends with 0 when there is such a name, with 1 when the server says that there is none or
-refuses, with 2 for wrong arguments, and with 3 when no server answered. With --json it prints a list of what dig
-prints for each question.
+/etc/resolv.conf. The name is always taken as complete. It ends with 0 when there is such a name, with 1 when the
+server says that there is none or refuses, with 2 for wrong arguments, and with 3 when no server answered. With --json
+it prints a list of what dig prints for each question.
 
 Options:
 
@@ -164,7 +164,7 @@ func (q *nslookupQuestion) option(text string) error {
 			}
 		}
 	}
-	return usage("unknown option -%s%s", text, nearest(text, known, "utopia nslookup --help lists them"))
+	return usage("unknown option -%s%s", text, didYouMean(text, known, "utopia nslookup --help lists them"))
 }
 
 func setLookupType(q *nslookupQuestion, v string) error {

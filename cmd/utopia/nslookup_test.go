@@ -180,7 +180,7 @@ func TestNslookupUsage(t *testing.T) {
 		"-bogus x":       "unknown option -bogus\nhint: utopia nslookup --help lists them",
 		"-type x":        "-type needs a value: -type=…",
 		"-notype=MX x":   "unknown option -notype=MX\nhint: did you mean -type?",
-		"-vc=1 x":        "unknown option -vc=1\nhint: utopia nslookup --help lists them",
+		"-vc=1 x":        "unknown option -vc=1\nhint: did you mean -vc?",
 		"-qt=BOGUS x":    `"BOGUS" is no record type` + "\nhint: such as A, AAAA, MX, NS, SOA, TXT, ANY, or TYPE65 by its number",
 		"-class=BOGUS x": `"BOGUS" is no class: IN, CH, HS, ANY, or CLASS3 by its number`,
 		"-port=0 x":      `-port: "0" is no port: 1 to 65535`,

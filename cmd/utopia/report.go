@@ -90,6 +90,8 @@ func hintOf(err error) string {
 	switch {
 	case errors.Is(err, control.ErrNotRunning):
 		return "utopia up starts it, or name its folder with -C"
+	case errors.Is(err, control.ErrNotYours):
+		return "run the command as that user, such as with sudo -u"
 	case errors.Is(err, control.ErrSilent):
 		return "it runs, and is stopped or stuck: end it and start it anew"
 	}

@@ -7,6 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/network-utopia/utopia/internal/app"
 )
 
 // newRoot returns the utopia command with all others under it.
@@ -138,7 +140,7 @@ func verbs(c *cobra.Command) []string {
 
 // unknownCommand names the command that an unknown one may have meant.
 func unknownCommand(c *cobra.Command, name string) error {
-	if near := similar(name, verbs(c)); near != "" {
+	if near := app.Nearest(name, verbs(c)); near != "" {
 		return fmt.Errorf("unknown command %q\nhint: did you mean %s %s?", name, c.CommandPath(), near)
 	}
 	return fmt.Errorf("unknown command %q\nhint: %s --help lists them", name, c.CommandPath())
@@ -157,7 +159,7 @@ func flagError(c *cobra.Command, err error) error {
 	}
 	var known []string
 	c.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
-	if near := similar(unknown.GetSpecifiedName(), known); near != "" {
+	if near := app.Nearest(unknown.GetSpecifiedName(), known); near != "" {
 		return usage("%w\nhint: did you mean --%s?", err, near)
 	}
 	return usage("%w\nhint: %s --help lists the flags", err, c.CommandPath())

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -68,7 +69,11 @@ func (s *session) printStatus(status control.Status) {
 	table := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "SERVICE\tSTATE\tANSWERED IN\tEXCHANGES\tLISTENS ON")
 	for _, v := range status.Services {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\n", v.Name, v.State, milliseconds(v.Took), v.Total, endpoints(v.Endpoints))
+		total := "-"
+		if v.Traced {
+			total = strconv.FormatUint(v.Total, 10)
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", v.Name, v.State, milliseconds(v.Took), total, endpoints(v.Endpoints))
 	}
 	// What a table on stdout cannot say, since a closed pipe is no news, is not said.
 	_ = table.Flush()

@@ -49,7 +49,7 @@ With --json it prints one line of JSON for each exchange when it has ended.`,
 	return c
 }
 
-// serviceNames lists what the running instance serves; nothing when none runs.
+// serviceNames lists the services that can be followed; nothing when no instance runs.
 func (s *session) serviceNames(ctx context.Context) []string {
 	status, err := s.instance().Status(ctx, false)
 	if err != nil {
@@ -61,12 +61,14 @@ func (s *session) serviceNames(ctx context.Context) []string {
 func namesOf(status control.Status) []string {
 	var names []string
 	for _, v := range status.Services {
-		names = append(names, v.Name)
+		if v.Traced {
+			names = append(names, v.Name)
+		}
 	}
 	return names
 }
 
-// knownServices refuses a name that the instance does not serve: it would be followed for ever in vain.
+// knownServices refuses the name of what the instance does not serve or record: it would be followed for ever in vain.
 func (s *session) knownServices(ctx context.Context, asked []string) error {
 	status, err := s.instance().Status(ctx, false)
 	if err != nil {
@@ -75,7 +77,7 @@ func (s *session) knownServices(ctx context.Context, asked []string) error {
 	known := namesOf(status)
 	for _, name := range asked {
 		if !slices.Contains(known, name) {
-			return usage("%s has no service %q\nhint: it serves %s", status.Domain, name, strings.Join(known, ", "))
+			return usage("%s has no service %q to follow\nhint: there are %s", status.Domain, name, strings.Join(known, ", "))
 		}
 	}
 	return nil

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -92,8 +91,6 @@ func hostPort(ctx context.Context, network, address string) error {
 	_, port, err := net.SplitHostPort(address)
 	if err != nil || port == "" {
 		return usage("%q is no HOST:PORT\nhint: such as 127.0.0.1:20000", address)
-	} else if n, err := strconv.Atoi(port); err == nil && (n < 1 || n > 65535) {
-		return usage("there is no port %s\nhint: they go from 1 to 65535", port)
 	}
 	if number, err := new(net.Resolver).LookupPort(ctx, network, port); err != nil || number == 0 {
 		return usage("%q is no port\nhint: a number from 1 to 65535, or the name of a service that this system knows", port)

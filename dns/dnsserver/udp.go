@@ -13,10 +13,9 @@ import (
 // goroutines, until Shutdown; it then returns ErrServerClosed, and otherwise
 // pc's error. It closes pc, and returns when all goroutines have ended.
 //
-// Responses leave from the address that was asked. For that a socket that is
-// bound to an unspecified address (0.0.0.0, ::) must be a *net.UDPConn on a
-// system that tells the address (Linux); elsewhere such a socket is an error:
-// bind each address instead.
+// Responses leave from the address that was asked. A socket that is bound to an
+// unspecified address (0.0.0.0, ::) must tell what that was, as
+// host.NewDatagramSocket says; elsewhere it is an error: bind each address.
 func (s *Server) ServePacket(pc net.PacketConn) error {
 	sock, err := host.NewDatagramSocket(pc)
 	if err != nil {

@@ -10,11 +10,16 @@ import (
 	"github.com/network-utopia/utopia/dns"
 )
 
+// MaxReported is how many warnings, and how many fatal problems, Build tells
+// of; the others it counts.
+const MaxReported = 20
+
 // Builder gathers the records of a zone, checks them, and makes the snapshot.
 type Builder struct {
 	apex     dns.Name
 	names    map[dns.Name]*draft // by name in lower case
 	problems Problems
+	told     map[bool]int // problems by whether they are fatal, those past MaxReported among them
 	soas     int
 }
 
@@ -32,7 +37,7 @@ type draftSet struct {
 
 // NewBuilder begins a zone.
 func NewBuilder(apex dns.Name) *Builder {
-	return &Builder{apex: apex.Canonical(), names: map[dns.Name]*draft{}}
+	return &Builder{apex: apex.Canonical(), names: map[dns.Name]*draft{}, told: map[bool]int{}}
 }
 
 // Has says whether a name owns records of a type by now.
@@ -116,11 +121,26 @@ func (d *draft) set(t dns.Type) *draftSet {
 }
 
 func (b *Builder) fatal(r Record, format string, args ...any) {
-	b.problems = append(b.problems, Problem{r.Pos, true, describe(r.RR), fmt.Sprintf(format, args...)})
+	b.tell(true, r, format, args)
 }
 
 func (b *Builder) warn(r Record, format string, args ...any) {
-	b.problems = append(b.problems, Problem{r.Pos, false, describe(r.RR), fmt.Sprintf(format, args...)})
+	b.tell(false, r, format, args)
+}
+
+func (b *Builder) tell(fatal bool, r Record, format string, args []any) {
+	if b.told[fatal]++; b.told[fatal] <= MaxReported {
+		b.problems = append(b.problems, Problem{r.Pos, fatal, describe(r.RR), fmt.Sprintf(format, args...)})
+	}
+}
+
+// countRest tells how many problems were left out.
+func (b *Builder) countRest() {
+	for _, fatal := range [...]bool{true, false} {
+		if more := b.told[fatal] - MaxReported; more > 0 {
+			b.problems = append(b.problems, Problem{Fatal: fatal, Text: fmt.Sprintf("%d more of them", more)})
+		}
+	}
 }
 
 // Build checks the zone as a whole and makes the snapshot. Warnings come back
@@ -128,6 +148,7 @@ func (b *Builder) warn(r Record, format string, args ...any) {
 // must not be used afterwards.
 func (b *Builder) Build() (*Zone, Problems, error) {
 	b.check()
+	b.countRest()
 	fatal, warnings := b.problems.split()
 	if len(fatal) > 0 {
 		return nil, warnings, fatal

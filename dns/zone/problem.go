@@ -48,11 +48,16 @@ func (p Problem) String() string {
 	if !p.Fatal {
 		b.WriteString("warning: ")
 	}
-	b.WriteString(p.Text)
-	if p.Record != "" {
-		b.WriteString(" (in: " + p.Record + ")")
-	}
+	b.WriteString(p.Message())
 	return b.String()
+}
+
+// Message gives what is wrong and the record, without the place.
+func (p Problem) Message() string {
+	if p.Record == "" {
+		return p.Text
+	}
+	return p.Text + " (in: " + p.Record + ")"
 }
 
 // Problems are several of them. As an error they stand for a zone that cannot

@@ -1,6 +1,8 @@
 package zone
 
 import (
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -164,6 +166,38 @@ func TestRootZone(t *testing.T) {
 	s, err := NewSet(z)
 	if err != nil || s.Find(dns.MustParseName("x.y.")) != z || s.FindFor(dns.Root, dns.TypeDS) != z {
 		t.Error("the root zone is not found")
+	}
+}
+
+// TestManyProblems: Build tells of MaxReported of each kind and counts the others.
+func TestManyProblems(t *testing.T) {
+	t.Parallel()
+	for _, extra := range []int{0, 1, 7} {
+		n := MaxReported + extra
+		_, warnings := load(t, head+fmt.Sprintf("$GENERATE 1-%d a$ MX 1 none$\n", n))
+		want := MaxReported
+		if extra > 0 {
+			want++
+			if got := warnings[len(warnings)-1].String(); got != fmt.Sprintf("warning: %d more of them", extra) {
+				t.Errorf("%d warnings end with %q", n, got)
+			}
+		}
+		if len(warnings) != want {
+			t.Errorf("%d of %d warnings", len(warnings), n)
+		}
+		b := NewBuilder(origin)
+		for range n {
+			b.Add(Record{RR: dns.RR{Name: origin, Type: dns.TypeA, Class: 3}})
+		}
+		_, _, err := b.Build()
+		var fatal Problems
+		if !errors.As(err, &fatal) {
+			t.Fatal(err)
+		}
+		fatal = slices.DeleteFunc(fatal, func(p Problem) bool { return strings.HasPrefix(p.Text, "the zone "+origin.String()+" has no") })
+		if len(fatal) != want {
+			t.Errorf("%d of %d errors: %v", len(fatal), n, fatal)
+		}
 	}
 }
 

@@ -73,7 +73,8 @@ func Open(ctx context.Context, opts Options) (*App, error) {
 		return nil, err
 	}
 	a.folder = f
-	a.Admin, a.folder.users.applied = admin{a.folder.users, a.folder}, a.usersChanged
+	a.Admin = admin{a.folder.users, a.folder}
+	a.folder.users.applied, a.folder.users.replaced = a.usersChanged, a.passwordReplaced
 	a.observer = observe.New(observe.Options{Version: opts.Version})
 	a.guards = newGuards(cfg.Limits)
 	a.supervisor.BrokenOff = a.brokenOff

@@ -9,7 +9,9 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/http/cookiejar"
 	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -475,6 +477,69 @@ func TestCloseWaitsForAChange(t *testing.T) {
 	}
 }
 
+// The console's sessions of a user end with the password that opened them, and with the user.
+func TestSessionsEndWithThePassword(t *testing.T) {
+	dir, address := folderFor(t)
+	a, _ := start(t, dir)
+	ctx := context.Background()
+	console := "http://" + address + ":8800"
+	enter := func(password string) *http.Client {
+		jar, err := cookiejar.New(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		client := &http.Client{Jar: jar}
+		t.Cleanup(client.CloseIdleConnections)
+		r, err := http.NewRequest("POST", console+"/login", strings.NewReader(url.Values{"name": {"alice"}, "password": {password}}.Encode()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Origin", console)
+		response, err := client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		return client
+	}
+	in := func(client *http.Client) bool {
+		response, err := client.Get(console + "/")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		page, err := io.ReadAll(response.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Contains(string(page), "Sign out")
+	}
+	if err := a.AddUser(ctx, control.NewUser{Name: "alice", Admin: true, Password: "correct horse"}); err != nil {
+		t.Fatal(err)
+	}
+	first := enter("correct horse")
+	if !in(first) {
+		t.Fatal("alice is not in")
+	}
+	if err := a.SetPassword(ctx, "alice", "battery staple"); err != nil {
+		t.Fatal(err)
+	}
+	if in(first) {
+		t.Error("the session goes on with another password")
+	}
+	second := enter("battery staple")
+	if !in(second) {
+		t.Fatal("alice is not in again")
+	}
+	if err := a.RemoveUser(ctx, "alice"); err != nil {
+		t.Fatal(err)
+	}
+	if in(second) {
+		t.Error("the session outlives the user")
+	}
+}
+
 func TestUserAlreadyThereOrNot(t *testing.T) {
 	dir, _ := folderFor(t)
 	a, _ := start(t, dir)
@@ -502,8 +567,14 @@ func TestUserAlreadyThereOrNot(t *testing.T) {
 	if admin, err := a.signIn(ctx, "alice", app.Secret); admin || err != nil {
 		t.Errorf("an app password opens the console: %v, %v", admin, err)
 	}
+	if !a.isAdmin("Alice") {
+		t.Error("alice is no admin")
+	}
 	if err := a.RemoveUser(ctx, "alice"); err != nil {
 		t.Fatal(err)
+	}
+	if a.isAdmin("alice") {
+		t.Error("a removed user is an admin")
 	}
 	if _, err := a.signIn(ctx, "alice", "correct horse"); err == nil {
 		t.Error("a removed user signs in")

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/network-utopia/utopia/internal/config"
 	"github.com/network-utopia/utopia/internal/control"
@@ -179,6 +181,7 @@ func (a *App) buildConsole(cfg *config.Config) (part, error) {
 		Recorder:     a.observer.Recorder(),
 		Metrics:      a.observer.Handler(),
 		Authenticate: a.signIn,
+		Admin:        a.isAdmin,
 		Guard:        a.guards.byService[consoleName],
 		Logins:       a.guards.logins,
 	})
@@ -190,6 +193,13 @@ func (a *App) buildConsole(cfg *config.Config) (part, error) {
 		settings:  []any{cfg.Domain, address},
 		takesOver: func(supervise.Service) bool { return false }, // its address or name has changed: sessions end
 	}, nil
+}
+
+// isAdmin says whether somebody who has signed in may still administer.
+func (a *App) isAdmin(name string) bool {
+	return slices.ContainsFunc(a.config.Load().Users, func(u config.User) bool {
+		return u.Admin && strings.EqualFold(u.Name, name)
+	})
 }
 
 // signIn lets those enter the console who may administer.

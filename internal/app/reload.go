@@ -47,8 +47,9 @@ func (a *App) Reload(ctx context.Context) (control.Reloaded, error) {
 	a.logging.use(next.Log)
 	a.guards.set(next.Limits)
 	a.accounts().ReplaceUsers(accountUsers(next))
-	done := control.Reloaded{Changed: changed, Warnings: a.warnings(next)}
+	done := control.Reloaded{Changed: changed}
 	a.exchange(ctx, parts, &done)
+	done.Warnings = a.warnings(next)
 	return done, nil
 }
 
@@ -161,6 +162,13 @@ func (a *App) usersChanged(cfg *config.Config) {
 		if a.config.CompareAndSwap(now, &next) {
 			return
 		}
+	}
+}
+
+// passwordReplaced is told when a command has given a user another password.
+func (a *App) passwordReplaced(name string) {
+	if c := a.console(); c != nil {
+		c.EndSessions(name)
 	}
 }
 

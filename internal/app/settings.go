@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 
+	"github.com/network-utopia/utopia/dns/zone"
 	"github.com/network-utopia/utopia/internal/config"
 	"github.com/network-utopia/utopia/internal/service/dnssvc"
 )
@@ -18,6 +20,9 @@ type Problem = config.Problem
 
 // Problems are all that is wrong with a settings file.
 type Problems = config.Problems
+
+// Nearest returns the candidate that word was most likely meant to be; "" where none is near enough.
+func Nearest(word string, candidates []string) string { return config.Nearest(word, candidates) }
 
 // SettingsSchema returns the JSON schema of the settings file.
 func SettingsSchema() map[string]any { return config.Schema() }
@@ -102,8 +107,25 @@ func CheckSettings(path string) ([]Problem, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := dnssvc.New(dnsOptions(cfg)); err != nil {
+	if !cfg.DNS.Enabled {
+		return cfg.Warnings, nil
+	}
+	names, err := dnssvc.New(dnsOptions(cfg))
+	if err != nil {
 		return nil, err
 	}
-	return cfg.Warnings, nil
+	warnings := slices.Clone(cfg.Warnings)
+	for _, w := range names.Warnings() {
+		warnings = append(warnings, zoneProblem(w))
+	}
+	return warnings, nil
+}
+
+// zoneProblem is a warning about the zone as one about the settings.
+func zoneProblem(p zone.Problem) Problem {
+	file := p.Pos.File
+	if file == "" {
+		file = "the zone"
+	}
+	return Problem{File: file, Line: p.Pos.Line, Column: p.Pos.Column, Message: p.Message()}
 }

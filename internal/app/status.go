@@ -16,6 +16,7 @@ import (
 	"github.com/network-utopia/utopia/host"
 	"github.com/network-utopia/utopia/internal/config"
 	"github.com/network-utopia/utopia/internal/control"
+	"github.com/network-utopia/utopia/internal/service/dnssvc"
 	"github.com/network-utopia/utopia/internal/supervise"
 	"github.com/network-utopia/utopia/transcript"
 )
@@ -50,6 +51,7 @@ func (a *App) Status(ctx context.Context, check bool) (control.Status, error) {
 		}
 		meter := a.observer.Meter(h.Name)
 		service.Total, service.Rate = meter.Total(), meter.Rate()
+		service.Traced = h.Name != consoleName // it shows the exchanges, and would fill the list with its own
 		s.Services = append(s.Services, service)
 	}
 	return s, nil
@@ -134,6 +136,11 @@ func (a *App) warnings(cfg *config.Config) []string {
 	}
 	for _, w := range cfg.Warnings {
 		list = append(list, fmt.Sprintf("%s:%d:%d: %s", config.FileName, w.Line, w.Column, w.Message))
+	}
+	if d, ok := a.supervisor.Service(dnsName).(*dnssvc.Service); ok {
+		for _, w := range d.Warnings() {
+			list = append(list, zoneProblem(w).String())
+		}
 	}
 	return list
 }

@@ -21,6 +21,7 @@ type users struct {
 	path     string // of the settings file
 	accounts *accounts.Set
 	applied  func(*config.Config) // is told of the settings that were written; may be nil
+	replaced func(name string)    // is told whose password was replaced; may be nil
 
 	mu sync.Mutex // one change at a time
 }
@@ -95,7 +96,13 @@ func (u *users) complete(ctx context.Context, n control.NewUser, text []byte) er
 func (u *users) SetPassword(ctx context.Context, name, password string) error {
 	u.mu.Lock() // or it could be set just after the user was removed, and wait for the next one of that name
 	defer u.mu.Unlock()
-	return u.explain(u.accounts.SetPassword(ctx, name, password), name)
+	if err := u.accounts.SetPassword(ctx, name, password); err != nil {
+		return u.explain(err, name)
+	}
+	if u.replaced != nil {
+		u.replaced(name)
+	}
+	return nil
 }
 
 // RemoveUser takes a user out of the settings, with all secrets.

@@ -52,7 +52,7 @@ func RemoveUser(data []byte, name string) ([]byte, error) {
 		for i, u := range left {
 			names[i] = u.Name
 		}
-		if near := nearest(name, names); near != "" {
+		if near := Nearest(name, names); near != "" {
 			return nil, fmt.Errorf("remove user %s: %w; %s", quote(name), ErrNoUser, didYouMean(near))
 		}
 		return nil, fmt.Errorf("remove user %s: %w", quote(name), ErrNoUser)

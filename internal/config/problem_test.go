@@ -79,8 +79,17 @@ func TestSuggestion(t *testing.T) {
 		"recursiv-four": "recursive-for", "information": "info", "zebra": "",
 		strings.Repeat("alice", 100): "",
 	} {
-		if got := nearest(word, names); got != want {
-			t.Errorf("nearest(%q) = %q, want %q", word, got, want)
+		if got := Nearest(word, names); got != want {
+			t.Errorf("Nearest(%q) = %q, want %q", word, got, want)
+		}
+	}
+	commands := []string{"up", "upper", "user", "dig", "trace", "completion"}
+	for word, want := range map[string]string{
+		"usr": "user", "uper": "upper", "dgi": "dig", "UP": "up", "upp": "up", "comp": "completion", "traec": "trace",
+		"xx": "", "x": "", "": "", "mail": "",
+	} {
+		if got := Nearest(word, commands); got != want {
+			t.Errorf("Nearest(%q) = %q, want %q", word, got, want)
 		}
 	}
 }

@@ -5,10 +5,12 @@ import "strings"
 // suggestion returns the hint that proposes the candidate nearest to word, or
 // "" where none is near enough to be what was meant.
 func suggestion(word string, candidates []string) string {
-	return didYouMean(nearest(word, candidates))
+	return didYouMean(Nearest(word, candidates))
 }
 
-func nearest(word string, candidates []string) string {
+// Nearest returns the candidate that word was most likely meant to be, whatever
+// the case of either; "" where none is near enough.
+func Nearest(word string, candidates []string) string {
 	const longest = 64 // no key or name is longer, and the work grows with the square
 	if len(word) > longest {
 		return ""

@@ -42,7 +42,7 @@ func (d *decoder) keyHint(path string, fields []Field, e *entry) string {
 	if strings.HasPrefix(path, "users/") && e.value.kind == isTable {
 		return "a name with a dot stands in quotes: " + quoteTOML(strings.TrimPrefix(path, "users/")+"."+e.name) + " = {}"
 	}
-	near := nearest(e.name, names)
+	near := Nearest(e.name, names)
 	// A key that is right, but elsewhere, is better than one like it.
 	if elsewhere := d.elsewhere(path, e.name); elsewhere != "" && (near == "" || !strings.EqualFold(near, e.name)) {
 		return elsewhere
@@ -52,7 +52,7 @@ func (d *decoder) keyHint(path string, fields []Field, e *entry) string {
 	}
 	for _, f := range d.fields {
 		for _, key := range f.Fields {
-			if f.Kind == KindTable && nearest(e.name, []string{key.Name}) != "" && key.Name != "enabled" {
+			if f.Kind == KindTable && Nearest(e.name, []string{key.Name}) != "" && key.Name != "enabled" {
 				return "did you mean " + quote(key.Name) + " in [" + f.Name + "]?"
 			}
 		}

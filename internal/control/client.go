@@ -170,6 +170,8 @@ func (c *Client) send(ctx context.Context, method, path string, question any) (*
 		return nil, ErrNotRunning
 	case err != nil && errors.Is(context.Cause(ctx), ErrSilent):
 		return nil, ErrSilent
+	case errors.Is(err, fs.ErrPermission):
+		return nil, ErrNotYours
 	case err != nil:
 		return nil, fmt.Errorf("ask the instance: %w", plain(err))
 	case response.StatusCode == http.StatusOK:

@@ -77,6 +77,7 @@ type Service struct {
 	Endpoints []Endpoint `json:"endpoints"`
 	Since     time.Time  `json:"since"`
 	Took      float64    `json:"check_ms,omitempty"`   // how long its last check took, in milliseconds
+	Traced    bool       `json:"traced"`               // its exchanges are recorded and counted
 	Total     uint64     `json:"exchanges"`            // since the start
 	Rate      float64    `json:"exchanges_per_second"` // mean of the last ten seconds
 }
@@ -158,5 +159,6 @@ const AnswerTimeout = 10 * time.Second
 // What a [Client] says of an instance that it gets no answer from.
 var (
 	ErrNotRunning = errors.New("utopia is not running here")                   // nobody listens on the folder's socket
+	ErrNotYours   = errors.New("the data here belongs to another user")        // whom alone the instance answers
 	ErrSilent     = fmt.Errorf("utopia has not answered in %v", AnswerTimeout) // it listens: stopped, or stuck
 )

@@ -296,6 +296,9 @@ func (s *Service) Endpoints() []control.Endpoint {
 	return []control.Endpoint{{Protocol: "HTTP", Network: "tcp", Address: s.address().String()}}
 }
 
+// EndSessions ends the sessions of an admin whose password was replaced: whoever knew the old one leaves.
+func (s *Service) EndSessions(admin string) { s.sessions.endOf(admin) }
+
 // Link returns a new one-time link. It fails while the console is not running.
 func (s *Service) Link(context.Context) (control.Link, error) {
 	s.mu.Lock()

@@ -194,17 +194,18 @@ func sample() control.Status {
 	return control.Status{
 		Domain: "networkutopia.test", Started: began, Warnings: []string{"web.root is empty"},
 		Services: []control.Service{
-			{Name: "dns", State: "up", Since: began, Rate: 12.34, Total: 1234567, Endpoints: []control.Endpoint{
+			{Name: "dns", State: "up", Traced: true, Since: began, Rate: 12.34, Total: 1234567, Endpoints: []control.Endpoint{
 				{Protocol: "DNS", Network: "udp", Address: "127.0.0.1:8053"},
 				{Protocol: "DNS", Network: "tcp", Address: "127.0.0.1:8053"},
 			}},
-			{Name: "web", State: "up", Since: began, Rate: 0.4, Total: 321, Endpoints: []control.Endpoint{
+			{Name: "web", State: "up", Traced: true, Since: began, Rate: 0.4, Total: 321, Endpoints: []control.Endpoint{
 				{Protocol: "HTTP", Network: "tcp", Address: "0.0.0.0:8080"},
 				{Protocol: "HTTPS", Network: "tcp", Address: "[::1]:8443"},
 			}},
-			{Name: "socket", State: "failed", Since: began, Error: "127.0.0.1:20000 is taken by nc (pid 42)", Hint: "stop it"},
-			{Name: "ftp", State: "starting"},
-			{Name: "p2p", State: "stopped", Since: began},
+			{Name: "socket", State: "failed", Traced: true, Since: began, Error: "127.0.0.1:20000 is taken by nc (pid 42)", Hint: "stop it"},
+			{Name: "ftp", State: "starting", Traced: true},
+			{Name: "p2p", State: "stopped", Traced: true, Since: began},
+			{Name: "console", State: "up", Since: began},
 		},
 	}
 }

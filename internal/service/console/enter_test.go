@@ -187,6 +187,26 @@ func TestSessionOfAFormerAdmin(t *testing.T) {
 	}
 }
 
+// Whoever knew an admin's former password is out; other sessions stay.
+func TestEndSessions(t *testing.T) {
+	t.Parallel()
+	f := start(t)
+	f.post("/login", login("alice", "wonderland", "/"))
+	f.EndSessions("bob")
+	if !f.in() {
+		t.Fatal("the session of another was ended")
+	}
+	f.EndSessions("Alice")
+	if f.in() {
+		t.Error("the session goes on")
+	}
+	f.get(f.link())
+	f.EndSessions("")
+	if !f.in() {
+		t.Error("a session without a name was ended")
+	}
+}
+
 func login(name, password, next string) url.Values {
 	return url.Values{"name": {name}, "password": {password}, "next": {next}}
 }

@@ -47,7 +47,7 @@ type servicesView struct {
 
 type serviceView struct {
 	Index       int
-	Name, URL   string // URL is the list of its exchanges
+	Name, URL   string // URL is the list of its exchanges; "" where they are neither recorded nor counted
 	State       string
 	Since       time.Time
 	Error, Hint string
@@ -90,11 +90,13 @@ func withService(path, service string) string {
 	return path + "?" + url.Values{"service": {service}}.Encode()
 }
 
-// filters lists all services that are known, by the supervisor or by their exchanges.
+// filters lists all services whose exchanges are recorded, or are there.
 func filters(current string, services []serviceView, records []transcript.Record) []filterView {
 	var names []string
 	for _, service := range services {
-		names = append(names, service.Name)
+		if service.URL != "" {
+			names = append(names, service.Name)
+		}
 	}
 	for _, record := range records {
 		names = append(names, record.Service)
@@ -147,11 +149,14 @@ func fingerprint(status control.Status) string {
 }
 
 func newServiceView(i int, s control.Service) serviceView {
-	return serviceView{
-		Index: i, Name: s.Name, URL: withService("/", s.Name) + "#exchanges",
-		State: s.State, Since: s.Since, Error: s.Error, Hint: s.Hint,
+	view := serviceView{
+		Index: i, Name: s.Name, State: s.State, Since: s.Since, Error: s.Error, Hint: s.Hint,
 		Endpoints: endpointViews(s.Endpoints), Rate: rate(s.Rate), Total: count(s.Total),
 	}
+	if s.Traced {
+		view.URL = withService("/", s.Name) + "#exchanges"
+	}
+	return view
 }
 
 // endpointViews puts together what differs in the network alone.

@@ -4,6 +4,8 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"maps"
+	"strings"
 	"sync"
 	"time"
 )
@@ -122,6 +124,13 @@ func (s *sessions) find(now time.Time, token string, use bool) *session {
 		found.used = now
 	}
 	return found
+}
+
+// endOf closes the sessions of an admin.
+func (s *sessions) endOf(admin string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	maps.DeleteFunc(s.byHash, func(_ hash, open *session) bool { return open.admin != "" && strings.EqualFold(open.admin, admin) })
 }
 
 // end closes the session of the token, if there is one.

@@ -147,7 +147,6 @@ func (s *Service) Replace(next *Service) bool {
 		return false // cannot happen: one zone has no namesake
 	}
 	s.current.Store(st)
-	st.tell()
 	return true
 }
 
@@ -171,12 +170,8 @@ func succeed(old *state, next made, log *slog.Logger) made {
 	return next
 }
 
-// tell logs what is odd about the zone.
-func (st *state) tell() {
-	for _, w := range st.warnings {
-		st.Log.Warn(w.String(), "zone", st.zone.Apex().String())
-	}
-}
+// Warnings are what is odd about the zone that is served.
+func (s *Service) Warnings() zone.Problems { return slices.Clone(s.current.Load().warnings) }
 
 // Endpoints tells where the service listens; before Start, where it will.
 func (s *Service) Endpoints() []control.Endpoint {
@@ -240,7 +235,6 @@ func (s *Service) Start(ctx context.Context) error {
 		s.serve(st.Log, func() error { return server.ServePacket(pc) })
 	}
 	s.server, s.sockets = server, sockets
-	st.tell()
 	return nil
 }
 

@@ -477,23 +477,20 @@ func TestBadDomains(t *testing.T) {
 	}
 }
 
-func TestWarningsAreLogged(t *testing.T) {
+// What is odd about the zone in force is told, and what was odd about the one before is not.
+func TestWarnings(t *testing.T) {
 	t.Parallel()
-	opts := withFile(t, "a 60 MX 10 nowhere\n")
-	var logged bytes.Buffer
-	opts.Log = slog.New(slog.NewTextHandler(&logged, nil))
-	s := newService(t, opts)
-	if logged.Len() > 0 {
-		t.Errorf("New logged %s", &logged)
+	odd, even := withFile(t, "a 60 MX 10 nowhere\n"), withFile(t, "a 60 MX 10 mail\n")
+	even.Host = odd.Host
+	s := newService(t, odd)
+	if w := s.Warnings(); len(w) != 1 || !strings.Contains(w[0].String(), "nowhere.networkutopia.test. has no address") {
+		t.Errorf("%v", w)
 	}
-	if err := s.Start(t.Context()); err != nil {
-		t.Fatal(err)
+	if !s.Replace(newService(t, even)) {
+		t.Fatal("not taken over")
 	}
-	if err := s.Stop(t.Context()); err != nil {
-		t.Error(err)
-	}
-	if !strings.Contains(logged.String(), "nowhere.networkutopia.test. has no address") {
-		t.Errorf("%s", &logged)
+	if w := s.Warnings(); len(w) != 0 {
+		t.Errorf("after: %v", w)
 	}
 }
 

@@ -26,8 +26,15 @@ func acquire(path string) (release func(), err error) {
 		// The file stays: removing it would let two processes hold a lock
 		// each, on the old file and on a new one. Only the number goes.
 		_ = f.Truncate(0)
-		f.Close()
+		unlock(f)
 	}, nil
+}
+
+// unlock gives the lock back and closes f. Closing alone would not do while a process that is just being started has a
+// copy of the descriptor, from its fork until it runs its program.
+func unlock(f *os.File) {
+	_ = unix.Flock(int(f.Fd()), unix.LOCK_UN) // or else closing does it
+	f.Close()
 }
 
 // flock takes the lock on f without waiting, or returns errHeld.
@@ -55,7 +62,7 @@ func alone(ctx context.Context, dir string) (release func(), err error) {
 	}
 	for {
 		if err := flock(f); !errors.Is(err, errHeld) {
-			return func() { f.Close() }, nil
+			return func() { unlock(f) }, nil
 		}
 		select {
 		case <-ctx.Done():

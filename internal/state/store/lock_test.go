@@ -37,6 +37,37 @@ func TestLock(t *testing.T) {
 	}
 }
 
+// TestLockWhileProcessesStart: a process that is being started has a copy of every descriptor for a moment, and does not
+// keep the folder with it.
+func TestLockWhileProcessesStart(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	over := make(chan struct{})
+	var starting sync.WaitGroup
+	for range 4 {
+		starting.Go(func() {
+			for {
+				select {
+				case <-over:
+					return
+				default:
+					_ = exec.Command(os.Args[0], "-test.run=^$").Run() // that it starts is what matters
+				}
+			}
+		})
+	}
+	for range 300 {
+		release, err := Lock(dir)
+		if err != nil {
+			t.Error(err)
+			break
+		}
+		release()
+	}
+	close(over)
+	starting.Wait()
+}
+
 // What a file says does not matter, only who holds it.
 func TestLockFileOfTheDead(t *testing.T) {
 	t.Parallel()
