@@ -44,7 +44,7 @@ type AddressedPacketConn interface {
 // system that tells with each datagram which address was asked (Linux; ip(7), IP_PKTINFO; RFC 3542 section 6).
 // Elsewhere it is an error: an answer might leave from another address. Bind each address there.
 func NewDatagramSocket(conn net.PacketConn) (*DatagramSocket, error) {
-	s := &DatagramSocket{conn: conn, local: addrPort(conn.LocalAddr())}
+	s := &DatagramSocket{conn: conn, local: AddrPort(conn.LocalAddr())}
 	s.udp, _ = conn.(*net.UDPConn)
 	s.addressed, _ = conn.(AddressedPacketConn)
 	switch {
@@ -95,7 +95,7 @@ func (s *DatagramSocket) Receive(d *Datagram) (err error) {
 		n, d.from, d.Local, err = s.addressed.ReadAddressed(d.buf)
 	case s.udp == nil:
 		n, d.addr, err = s.conn.ReadFrom(d.buf)
-		d.from = addrPort(d.addr)
+		d.from = AddrPort(d.addr)
 	case !s.any:
 		n, d.from, err = s.udp.ReadFromUDPAddrPort(d.buf)
 	default:
@@ -146,8 +146,9 @@ func oneHost(a netip.Addr) bool {
 	return a.IsValid() && !a.IsUnspecified() && !a.IsMulticast() && a != netip.AddrFrom4([4]byte{255, 255, 255, 255})
 }
 
-// addrPort is an address without its 4-in-6 form; zero for what has no port.
-func addrPort(a net.Addr) netip.AddrPort {
+// AddrPort is an address and its port, an IPv4 one never in its 4-in-6 form; zero for what has no port, such as the
+// address of a Unix socket.
+func AddrPort(a net.Addr) netip.AddrPort {
 	if a, ok := a.(interface{ AddrPort() netip.AddrPort }); ok {
 		ap := a.AddrPort()
 		return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())

@@ -389,3 +389,18 @@ func ExampleDatagramSocket() {
 	fmt.Println(string(answer[:n]))
 	// Output: HELLO
 }
+
+func TestAddrPort(t *testing.T) {
+	for _, c := range []struct {
+		addr net.Addr
+		want string
+	}{
+		{&net.TCPAddr{IP: net.ParseIP("::ffff:192.0.2.1"), Port: 25}, "192.0.2.1:25"},
+		{&net.UDPAddr{IP: net.ParseIP("2001:db8::1"), Port: 53}, "[2001:db8::1]:53"},
+		{&net.UnixAddr{Name: "/x"}, "invalid AddrPort"},
+	} {
+		if got := AddrPort(c.addr); got.String() != c.want {
+			t.Errorf("%v gives %v, want %s", c.addr, got, c.want)
+		}
+	}
+}

@@ -234,7 +234,7 @@ type asker struct {
 }
 
 func (a *asker) begin(ctx context.Context) {
-	local, remote := transcript.AddrPort(a.conn.LocalAddr()), transcript.AddrPort(a.conn.RemoteAddr())
+	local, remote := host.AddrPort(a.conn.LocalAddr()), host.AddrPort(a.conn.RemoteAddr())
 	a.x = a.opts.Transcript.Begin(ctx, "socket", a.network, local, remote)
 }
 

@@ -24,7 +24,7 @@ func Connect(ctx context.Context, h host.Host, address string, in io.Reader, out
 	if err != nil {
 		return err
 	}
-	local, remote := transcript.AddrPort(conn.LocalAddr()), transcript.AddrPort(conn.RemoteAddr())
+	local, remote := host.AddrPort(conn.LocalAddr()), host.AddrPort(conn.RemoteAddr())
 	x := opts.Transcript.Begin(ctx, "connect", "tcp", local, remote)
 	defer x.End()
 	ctx, cancel := context.WithCancelCause(ctx)

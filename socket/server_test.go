@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/network-utopia/utopia/transcript"
+	"github.com/network-utopia/utopia/host"
 )
 
 func say(t *testing.T, conn net.Conn, text, want string) {
@@ -467,7 +467,7 @@ func TestUDPAnswersFromWhereItWasAsked(t *testing.T) {
 		s := NewServer(Options{Transcript: recorder})
 		var served sync.WaitGroup
 		served.Go(func() { _ = s.ServePacket(pc) })
-		port := transcript.AddrPort(pc.LocalAddr()).Port()
+		port := host.AddrPort(pc.LocalAddr()).Port()
 		for _, address := range asked {
 			to := netip.AddrPortFrom(netip.MustParseAddr(address), port)
 			conn := connect(t, "udp", to.String()) // connected: an answer from elsewhere would not arrive

@@ -9,6 +9,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/network-utopia/utopia/host"
 	"github.com/network-utopia/utopia/host/serve"
 	"github.com/network-utopia/utopia/transcript"
 )
@@ -110,9 +111,9 @@ func (c *session) open() {
 		return
 	}
 	c.begun = true
-	remote := transcript.AddrPort(c.conn.RemoteAddr())
+	remote := host.AddrPort(c.conn.RemoteAddr())
 	if c.quiet = c.server.quiet(remote); !c.quiet {
-		local := transcript.AddrPort(c.conn.LocalAddr())
+		local := host.AddrPort(c.conn.LocalAddr())
 		c.x = c.server.opts.Transcript.Begin(context.Background(), "socket", "tcp", local, remote)
 	}
 }

@@ -11,7 +11,6 @@ package transcript
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -376,19 +375,4 @@ func (x *Exchange) Record() Record {
 	copied := x.record
 	copied.Entries = append([]Entry(nil), x.record.Entries...)
 	return copied
-}
-
-// AddrPort returns the address and port of a TCP or UDP address, an IPv4 one in its own form; of any other the zero
-// value.
-func AddrPort(a net.Addr) netip.AddrPort {
-	var ap netip.AddrPort
-	switch a := a.(type) {
-	case *net.TCPAddr:
-		ap = a.AddrPort()
-	case *net.UDPAddr:
-		ap = a.AddrPort()
-	case interface{ AddrPort() netip.AddrPort }: // an emulated host's
-		ap = a.AddrPort()
-	}
-	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
 }

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/netip"
 	"os"
 	"runtime"
@@ -433,21 +432,6 @@ func TestSlog(t *testing.T) {
 	for _, want := range []string{"service=dns", `first="the query"`, `last="the answer"`, "remote=127.0.0.1:40000"} {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("the log lacks %s:\n%s", want, log.String())
-		}
-	}
-}
-
-func TestAddrPort(t *testing.T) {
-	for _, c := range []struct {
-		addr net.Addr
-		want string
-	}{
-		{&net.TCPAddr{IP: net.ParseIP("::ffff:192.0.2.1"), Port: 25}, "192.0.2.1:25"},
-		{&net.UDPAddr{IP: net.ParseIP("2001:db8::1"), Port: 53}, "[2001:db8::1]:53"},
-		{&net.UnixAddr{Name: "/x"}, "invalid AddrPort"},
-	} {
-		if got := AddrPort(c.addr); got.String() != c.want {
-			t.Errorf("%v gives %v, want %s", c.addr, got, c.want)
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/network-utopia/utopia/dns"
+	"github.com/network-utopia/utopia/host"
 	"github.com/network-utopia/utopia/transcript"
 )
 
@@ -26,7 +27,7 @@ func (x *exchange) newTry(ctx context.Context, conn net.Conn) *try {
 	t := &try{exchange: x, conn: conn, query: x.query}
 	t.query.ID = newID()
 	t.log = x.opts.Transcript.Begin(ctx, service, x.network,
-		transcript.AddrPort(conn.LocalAddr()), transcript.AddrPort(conn.RemoteAddr()))
+		host.AddrPort(conn.LocalAddr()), host.AddrPort(conn.RemoteAddr()))
 	return t
 }
 
@@ -146,7 +147,7 @@ func (t *try) answer(wire []byte) (*Answer, error) {
 		return nil, errNoEDNS
 	}
 	return &Answer{
-		Message: m, Size: len(wire), Server: transcript.AddrPort(t.conn.RemoteAddr()), Network: t.network,
+		Message: m, Size: len(wire), Server: host.AddrPort(t.conn.RemoteAddr()), Network: t.network,
 		Duration: took,
 	}, nil
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/network-utopia/utopia/dns"
+	"github.com/network-utopia/utopia/host"
 	"github.com/network-utopia/utopia/host/serve"
 	"github.com/network-utopia/utopia/transcript"
 )
@@ -43,7 +44,7 @@ func (s *Server) begin(conn net.Conn) serve.Session {
 	c := &session{Server: s, conn: conn}
 	c.buf = c.small[:]
 	c.from = Client{
-		Remote: transcript.AddrPort(conn.RemoteAddr()), Local: transcript.AddrPort(conn.LocalAddr()), Transport: TCP,
+		Remote: host.AddrPort(conn.RemoteAddr()), Local: host.AddrPort(conn.LocalAddr()), Transport: TCP,
 	}
 	return c
 }

@@ -7,6 +7,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"github.com/network-utopia/utopia/host"
 )
 
 // The bounds of [Linger].
@@ -62,7 +64,7 @@ func (l *Loop) Serve(listener net.Listener, begin func(net.Conn) Session) error 
 func (l *Loop) admit(conn net.Conn) (release func()) {
 	release = func() {}
 	if l.opts.Guard != nil {
-		let, err := l.opts.Guard.Admit(addrPort(conn.RemoteAddr()).Addr())
+		let, err := l.opts.Guard.Admit(host.AddrPort(conn.RemoteAddr()).Addr())
 		if err != nil {
 			l.refuse(conn, RefusedGuard)
 			return nil
@@ -78,7 +80,7 @@ func (l *Loop) admit(conn net.Conn) (release func()) {
 }
 
 func (l *Loop) refuse(conn net.Conn, why Refusal) {
-	l.opts.Log.Debug("connection refused", "remote", addrPort(conn.RemoteAddr()).String(), "why", string(why))
+	l.opts.Log.Debug("connection refused", "remote", host.AddrPort(conn.RemoteAddr()).String(), "why", string(why))
 	if l.opts.Refused != nil {
 		l.opts.Refused(conn, why)
 	}
@@ -109,7 +111,7 @@ func (l *Loop) forget(conn net.Conn) {
 }
 
 func (l *Loop) run(conn net.Conn, network string, begin func(net.Conn) Session, release func()) {
-	remote := addrPort(conn.RemoteAddr())
+	remote := host.AddrPort(conn.RemoteAddr())
 	var session Session
 	func() {
 		defer l.Recover(network, remote)

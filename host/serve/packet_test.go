@@ -12,6 +12,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/network-utopia/utopia/host"
 )
 
 // echoPackets answers each datagram with itself; one that says "panic" is an error in the program.
@@ -23,7 +25,7 @@ func echoPackets(l *Loop, pc net.PacketConn) func() func() error {
 			if err != nil {
 				return err
 			}
-			defer l.Recover("udp", addrPort(from))
+			defer l.Recover("udp", host.AddrPort(from))
 			if string(buf[:n]) == "panic" {
 				panic("in a datagram")
 			}

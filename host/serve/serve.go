@@ -238,12 +238,3 @@ func (p *pause) failed() {
 }
 
 func (p *pause) worked() { p.wait = 0 }
-
-// addrPort is an address without its 4-in-6 form; zero for what has no port.
-func addrPort(a net.Addr) netip.AddrPort {
-	if a, ok := a.(interface{ AddrPort() netip.AddrPort }); ok {
-		ap := a.AddrPort()
-		return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
-	}
-	return netip.AddrPort{}
-}

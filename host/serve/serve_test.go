@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/network-utopia/utopia/host"
 )
 
 func TestShutdownWaitsForWhatIsUnderWay(t *testing.T) {
@@ -359,11 +361,11 @@ func TestAddrPort(t *testing.T) {
 		"[fe80::1%eth0]:3": &net.TCPAddr{IP: net.ParseIP("fe80::1"), Zone: "eth0", Port: 3},
 		"invalid AddrPort": &net.UnixAddr{Name: "/s"},
 	} {
-		if got := addrPort(a); got.String() != want {
+		if got := host.AddrPort(a); got.String() != want {
 			t.Errorf("%v is %v, want %s", a, got, want)
 		}
 	}
-	if got := addrPort(nil); got.IsValid() {
+	if got := host.AddrPort(nil); got.IsValid() {
 		t.Errorf("no address is %v", got)
 	}
 }

@@ -184,6 +184,6 @@ func explainListen(op *net.OpError) (text, hint string) {
 }
 
 func addressOf(a net.Addr) (netip.AddrPort, bool) {
-	address := transcript.AddrPort(a)
+	address := host.AddrPort(a)
 	return address, address.IsValid()
 }

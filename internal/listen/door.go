@@ -7,7 +7,7 @@ import (
 	"net/netip"
 	"sync"
 
-	"github.com/network-utopia/utopia/transcript"
+	"github.com/network-utopia/utopia/host"
 )
 
 // Door lets the connections of an HTTP server in, one by one, and knows which are open. The connections stay bare: the
@@ -60,7 +60,7 @@ func (e *entrance) Accept() (net.Conn, error) {
 func (d *Door) enter(conn net.Conn) bool {
 	v := &visit{release: func() {}}
 	if d.Admit != nil {
-		release, err := d.Admit(transcript.AddrPort(conn.RemoteAddr()).Addr())
+		release, err := d.Admit(host.AddrPort(conn.RemoteAddr()).Addr())
 		if err != nil {
 			return false
 		}

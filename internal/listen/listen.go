@@ -10,7 +10,6 @@ import (
 	"syscall"
 
 	"github.com/network-utopia/utopia/host"
-	"github.com/network-utopia/utopia/transcript"
 )
 
 // Sockets are the open sockets of a service: for each address a listener and, where they were asked for, one or more
@@ -54,7 +53,7 @@ func pair(ctx context.Context, h host.Host, at netip.AddrPort, packets int) (net
 		return l, nil, err
 	}
 	if at.Port() == 0 {
-		at = netip.AddrPortFrom(at.Addr(), transcript.AddrPort(l.Addr()).Port())
+		at = netip.AddrPortFrom(at.Addr(), host.AddrPort(l.Addr()).Port())
 	}
 	pcs, err := host.ListenPackets(ctx, h, "udp"+family(at.Addr()), at.String(), packets)
 	if err != nil {

@@ -18,7 +18,6 @@ import (
 
 	"github.com/network-utopia/utopia/host"
 	"github.com/network-utopia/utopia/internal/control"
-	"github.com/network-utopia/utopia/transcript"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -39,7 +38,7 @@ func TestOpen(t *testing.T) {
 	if len(s.Listeners) != 1 || len(s.Packets) != 1 {
 		t.Fatalf("%d listeners, %d datagram sockets", len(s.Listeners), len(s.Packets))
 	}
-	tcp, udp := transcript.AddrPort(s.Listeners[0].Addr()), transcript.AddrPort(s.Packets[0].LocalAddr())
+	tcp, udp := host.AddrPort(s.Listeners[0].Addr()), host.AddrPort(s.Packets[0].LocalAddr())
 	if tcp != udp || tcp.Addr() != loopback {
 		t.Errorf("TCP at %v and UDP at %v", tcp, udp)
 	}
@@ -71,7 +70,7 @@ func TestOpenLooksForAPortThatIsFreeForBoth(t *testing.T) {
 	if err != nil || len(s.Listeners) != 1 || len(s.Packets) != 1 {
 		t.Fatalf("%+v, %v", s, err)
 	}
-	port := transcript.AddrPort(s.Listeners[0].Addr()).Port()
+	port := host.AddrPort(s.Listeners[0].Addr()).Port()
 	s.Close()
 	if _, err := Open(t.Context(), &crowded{system, 1}, []netip.Addr{loopback}, port, 1); !errors.Is(err, syscall.EADDRINUSE) {
 		t.Errorf("a port that was asked for: %v", err)
@@ -89,7 +88,7 @@ func TestOpenAllOrNone(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer taken.Close()
-	port := transcript.AddrPort(taken.Listeners[0].Addr()).Port()
+	port := host.AddrPort(taken.Listeners[0].Addr()).Port()
 	other := netip.MustParseAddr("127.0.0.2")
 	if _, err := Open(ctx, system, []netip.Addr{other, loopback}, port, 1); !errors.Is(err, syscall.EADDRINUSE) {
 		t.Fatalf("one of two addresses is taken: %v", err)
@@ -107,7 +106,7 @@ func TestBothUnspecifiedAddresses(t *testing.T) {
 	if err != nil {
 		t.Skipf("this machine has no IPv6: %v", err)
 	}
-	port := transcript.AddrPort(probe.Listeners[0].Addr()).Port()
+	port := host.AddrPort(probe.Listeners[0].Addr()).Port()
 	probe.Close()
 	s, err := Open(t.Context(), system, []netip.Addr{netip.IPv4Unspecified(), netip.IPv6Unspecified()}, port, 1)
 	if err != nil {
@@ -142,7 +141,7 @@ func answering(t *testing.T, self *Self, own chan<- bool) control.Endpoint {
 				return
 			}
 			io.ReadFull(conn, make([]byte, 1))
-			own <- self.Is(transcript.AddrPort(conn.RemoteAddr()))
+			own <- self.Is(host.AddrPort(conn.RemoteAddr()))
 			fmt.Fprint(conn, "y")
 			conn.Close()
 		}

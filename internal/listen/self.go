@@ -13,7 +13,6 @@ import (
 
 	"github.com/network-utopia/utopia/host"
 	"github.com/network-utopia/utopia/internal/control"
-	"github.com/network-utopia/utopia/transcript"
 )
 
 // CheckTimeout bounds one question of a check where its context ends no earlier.
@@ -62,7 +61,7 @@ func (s *Self) one(ctx context.Context, h host.Host, e control.Endpoint,
 	}
 	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
 	defer func() { _ = conn.Close() }()
-	own := transcript.AddrPort(conn.LocalAddr())
+	own := host.AddrPort(conn.LocalAddr())
 	s.from.Store(own, true)
 	s.asking.Add(1)
 	defer func() {

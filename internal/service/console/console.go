@@ -227,7 +227,7 @@ func (s *Service) Start(ctx context.Context) error {
 	}
 	s.mu.Lock()
 	s.http, s.end = server, end
-	if bound := transcript.AddrPort(l.Addr()); bound.IsValid() {
+	if bound := host.AddrPort(l.Addr()); bound.IsValid() {
 		s.bound = bound
 	}
 	s.mu.Unlock()

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/network-utopia/utopia/host"
 	"github.com/network-utopia/utopia/transcript"
 )
 
@@ -19,7 +20,7 @@ func (c *site) begin(r *http.Request, remote netip.AddrPort) *transcript.Exchang
 	}
 	var local netip.AddrPort
 	if a, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok {
-		local = transcript.AddrPort(a)
+		local = host.AddrPort(a)
 	}
 	x := c.opts.Transcript.Begin(r.Context(), "web", network, local, remote)
 	if x == nil {

@@ -13,9 +13,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/network-utopia/utopia/host"
 	"github.com/network-utopia/utopia/internal/control"
 	"github.com/network-utopia/utopia/internal/listen"
-	"github.com/network-utopia/utopia/transcript"
 )
 
 // running is what exists from Start to Stop.
@@ -54,7 +54,7 @@ func (s *Service) Start(ctx context.Context) error {
 	for _, l := range listeners {
 		r.endpoints = append(r.endpoints, endpoint(l.protocol, l.Addr().String()))
 		if l.protocol == "HTTPS" {
-			s.httpsPort.Store(uint32(transcript.AddrPort(l.Addr()).Port()))
+			s.httpsPort.Store(uint32(host.AddrPort(l.Addr()).Port()))
 		}
 		r.serve(opts.Log, l)
 	}
