@@ -251,13 +251,14 @@ func (s *Service) serve(log *slog.Logger, loop func() error) {
 // Stop answers what has been read and closes, hard when ctx ends first.
 func (s *Service) Stop(ctx context.Context) error {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.server == nil {
+	server := s.server
+	s.server, s.sockets = nil, nil
+	s.mu.Unlock() // whoever asks where it listens need not wait for its clients
+	if server == nil {
 		return nil
 	}
-	err := s.server.Shutdown(ctx)
+	err := server.Shutdown(ctx)
 	s.serving.Wait()
-	s.server, s.sockets = nil, nil
 	return err
 }
 
