@@ -9,7 +9,9 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/network-utopia/utopia/host"
@@ -28,6 +30,7 @@ func run(args []string) int {
 		in: os.Stdin, out: os.Stdout, err: os.Stderr,
 		network: host.NewOS(host.OSOptions{Inherited: inherited()}),
 		color:   os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb",
+		program: calledAs(os.Args[0]),
 		journal: toJournal(os.Getenv("JOURNAL_STREAM"), os.Stdout),
 	}
 	root := newRoot(s)
@@ -35,6 +38,18 @@ func run(args []string) int {
 	err := root.ExecuteContext(ctx)
 	s.json = s.json || slices.Contains(args, "--json") // where the flags were not read to the end
 	return s.report(err)
+}
+
+// calledAs says how to call the program again that was called by a path: as it was, except that go run builds it in a
+// folder which is gone by then.
+func calledAs(path string) string {
+	switch slashed := filepath.ToSlash(path); {
+	case strings.Contains(slashed, "/go-build"):
+		return "go run ./cmd/utopia"
+	case strings.Contains(slashed, "/"):
+		return path
+	}
+	return "utopia"
 }
 
 // session is what every command works with: its streams, its network, and the flags that all commands have.
@@ -45,6 +60,8 @@ type session struct {
 	network *host.OS
 	color   bool // the environment does not forbid colours
 	journal bool // out is a log that others read too
+
+	program string // how to call this program again
 
 	dir     string // -C
 	json    bool   // --json

@@ -164,3 +164,15 @@ func isProgram(path string) bool {
 func environment(ts *testscript.TestScript) []string {
 	return append(os.Environ(), "PATH="+ts.Getenv("PATH"), "NO_COLOR=1", "HOME="+ts.Getenv("HOME"), "GORACE="+ts.Getenv("GORACE"))
 }
+
+func TestCalledAs(t *testing.T) {
+	t.Parallel()
+	for path, want := range map[string]string{
+		"utopia": "utopia", "./utopia": "./utopia", "/usr/local/bin/utopia": "/usr/local/bin/utopia",
+		"/tmp/go-build123/b001/exe/utopia": "go run ./cmd/utopia",
+	} {
+		if got := calledAs(path); got != want {
+			t.Errorf("%s is called as %q, want %q", path, got, want)
+		}
+	}
+}

@@ -160,7 +160,7 @@ func (s *session) printNext(ctx context.Context, a *app.App, made bool) {
 		return
 	}
 	s.print("Try from another terminal:\n")
-	for _, line := range a.Examples() {
+	for _, line := range a.Examples(s.program) {
 		s.print("  %s\n", line)
 	}
 	s.print("Your own pages go into www/, your settings into utopia.toml. Ctrl-C stops.\n")
