@@ -52,6 +52,12 @@ func (c *counts) Panic(string) {
 	c.panics++
 }
 
+func (c *counts) panicked() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.panics
+}
+
 func (c *counts) refusals(why Refusal) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -207,8 +207,12 @@ func TestReplace(t *testing.T) {
 	if got, err := upper(t, s, "udp", "x\n"); got != "X\n" || err != nil {
 		t.Errorf("%q, %v", got, err)
 	}
+	// A datagram is counted once its answer has been sent.
+	for until := time.Now().Add(10 * time.Second); after.count("UDP") == 0 && time.Now().Before(until); {
+		time.Sleep(time.Millisecond)
+	}
 	if after.count("UDP") != 1 || before.count("UDP") != 0 {
-		t.Errorf("counted %v and %v", before.counts, after.counts)
+		t.Errorf("counted %d and %d", before.count("UDP"), after.count("UDP"))
 	}
 	for name, other := range map[string]Options{
 		"another port":    {Guard: gate(true), Port: 1},
