@@ -17,7 +17,7 @@ type layer struct {
 // layers is the import table. A package that no line names fails the tests.
 var layers = []layer{
 	{0, "ground", []string{
-		"host", "host/batch", "host/emunet", "transcript", "crlf", "internal/config", "internal/supervise",
+		"host", "host/batch", "host/emunet", "host/emunet/tcp", "transcript", "crlf", "internal/config", "internal/supervise",
 		"internal/guard", "internal/control", "internal/listen", "internal/state/store", "internal/state/store/storetest",
 		"internal/state/blob", "internal/state/blob/blobtest", "internal/crashtest",
 	}},
@@ -51,7 +51,7 @@ var outside = []string{"internal/archtest", "interop", "bench"}
 // here may import nothing of it.
 var within = map[string][]string{
 	"host/serve":                     {"host"},
-	"host/emunet":                    {"host", "host/batch"},
+	"host/emunet":                    {"host", "host/emunet/tcp", "host/pcapng"},
 	"internal/control":               {"host", "transcript"},
 	"internal/listen":                {"host", "transcript", "internal/control"},
 	"internal/state/store/storetest": {"internal/state/store"},
