@@ -10,6 +10,7 @@ var exceptions = struct {
 	imports: map[string]string{},
 	rights: map[string]string{
 		"cmd/utopia: net.Resolver":           "the name of a service becomes a port by the system's own list: no socket is opened for that",
+		"host/emunet: go":                    "the network itself: one goroutine lets happen what is due, as the kernel does for the other Host",
 		"internal/listen: go":                "context.AfterFunc closes the connection of a check whose time is over: nothing else would end its read",
 		"internal/state/store/storetest: go": "a conformance suite writes from several goroutines to see that it may",
 	},

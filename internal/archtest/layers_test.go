@@ -17,7 +17,10 @@ type layer struct {
 // layers is the import table. A package that no line names fails the tests.
 var layers = []layer{
 	{0, "ground", []string{
-		"host", "host/batch", "host/emunet", "host/emunet/tcp", "host/pcapng", "transcript", "crlf", "internal/config", "internal/supervise",
+		"host", "host/batch", "host/emunet", "host/emunet/tcp", "host/pcapng", "transcript", "transcript/pcap", "crlf",
+		"internal/config", "internal/supervise", "internal/guard", "internal/control", "internal/listen",
+		"internal/state/store", "internal/state/store/storetest", "internal/state/disk", "internal/state/disk/disktest",
+		"internal/state/blob", "internal/state/blob/blobtest", "internal/crashtest",
 	}},
 	{1, "vocabulary", []string{
 		"dns", "ftp", "mail/message", "mail/sasl", "mail/smtp", "mail/pop3", "mail/imap",
@@ -49,10 +52,13 @@ var outside = []string{"internal/archtest", "interop", "bench"}
 // here may import nothing of it.
 var within = map[string][]string{
 	"host/serve":                     {"host"},
-		"host", "host/batch", "host/emunet", "host/emunet/tcp", "host/pcapng", "transcript", "crlf", "internal/config", "internal/supervise",
+	"host/emunet":                    {"host", "host/emunet/tcp", "host/pcapng"},
+	"transcript/pcap":                {"transcript", "host/pcapng"},
 	"internal/control":               {"host", "transcript"},
 	"internal/listen":                {"host", "transcript", "internal/control"},
 	"internal/state/store/storetest": {"internal/state/store"},
+	"internal/state/disk/disktest":   {"internal/state/disk"},
+	"internal/crashtest":             {"internal/state/disk"},
 	"internal/state/blob/blobtest":   {"internal/state/blob"},
 	"lab":                            {"internal/app", "host/...", "transcript"},
 	// The doors reach the house through its root, the control socket and the rooms that are clients.

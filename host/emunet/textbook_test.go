@@ -1,0 +1,259 @@
+package emunet
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// The wire's share of a segment with data, and of an acknowledgement.
+const (
+	mss     = 1460
+	headers = headerIPv4 + 20
+)
+
+// onWire is how many octets n octets of data are on the wire.
+func onWire(n int) int { return n + (n+mss-1)/mss*headers }
+
+// sending is how long a link takes for so many octets.
+func sending(octets int, rate int64) time.Duration {
+	return time.Duration(int64(octets) * 8 * int64(time.Second) / rate)
+}
+
+// objects is a server on port 80 that answers "n\n" with n octets, on connections that stay open.
+func objects(t testing.TB, h *Host) {
+	serve(t, h, 80, func(c net.Conn, request string) {
+		var n int64
+		if _, err := fmt.Sscan(request, &n); err == nil {
+			_, _ = io.CopyN(c, zeros{}, n)
+		}
+	})
+}
+
+// fetch asks for n octets on a connection and gives the time until all are there.
+func fetch(t testing.TB, c net.Conn, n int) time.Duration {
+	return elapsed(func() {
+		fmt.Fprintln(c, n)
+		if _, err := io.CopyN(io.Discard, c, int64(n)); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// off is by how much a time differs from what it should be, as a share.
+func off(got, want time.Duration) float64 { return math.Abs(got.Seconds()/want.Seconds() - 1) }
+
+// A file that fits the first window: two round trips and F/R on a new connection, one and F/R on one that is there
+// (Computer Networking, section 2.2).
+func TestSmallObject(t *testing.T) {
+	t.Parallel()
+	const size, rtt = 12000, 100 * ms
+	for _, rate := range []int64{1 * Mbit, 10 * Mbit, 100 * Mbit} {
+		virtually(t, 1, func(t *testing.T, n *Net) {
+			a, b, _ := twoHosts(n, Rate(rate), Delay(rtt/2))
+			objects(t, b)
+			var c net.Conn
+			took := elapsed(func() {
+				c = dial(t, a, "tcp", at(b, 80))
+				fetch(t, c, size)
+			})
+			if want := 2*rtt + sending(onWire(size), rate); off(took, want) > 0.005 {
+				t.Errorf("at %d Mbit/s a new connection takes %v, 2 RTT + F/R is %v", rate/Mbit, took, want)
+			}
+			if plain := 2*rtt + sending(size, rate); rate >= 10*Mbit && off(took, plain) > 0.005 {
+				t.Errorf("at %d Mbit/s a new connection takes %v, 2 RTT + F/R without headers is %v", rate/Mbit, took, plain)
+			}
+			took = fetch(t, c, size)
+			if want := rtt + sending(onWire(size), rate); off(took, want) > 0.005 {
+				t.Errorf("at %d Mbit/s a persistent connection takes %v, RTT + F/R is %v", rate/Mbit, took, want)
+			}
+			c.Close()
+		})
+	}
+}
+
+// predict is slow start, segment by segment, worked out beside the network: when the last of n octets is there, counted
+// from when the first leaves, over one link with a rate, and a delay each way. There is no loss; the receiver
+// acknowledges the first sixteen segments one by one, then every second.
+func predict(octets int, rate int64, delay time.Duration) time.Duration {
+	type ack struct {
+		at     time.Duration
+		octets int
+	}
+	var (
+		acks                  []ack
+		free, last            time.Duration // of the sender; when the last segment is there
+		window                = 10 * mss
+		sent, acked, got, due int
+	)
+	send := func(now time.Duration) {
+		for sent < octets && sent-acked+min(mss, octets-sent) <= window {
+			k := min(mss, octets-sent)
+			sent += k
+			free = max(free, now) + sending(k+headers, rate)
+			last = free + delay
+			got++
+			if due += k; got <= 16 || due >= 2*mss || sent == octets {
+				acks = append(acks, ack{last + sending(headers, rate) + delay, due})
+				due = 0
+			}
+		}
+	}
+	for send(0); len(acks) > 0; acks = acks[1:] {
+		acked += acks[0].octets
+		window += acks[0].octets
+		send(acks[0].at)
+	}
+	return last
+}
+
+// A larger one shows slow start: the server waits for acknowledgements until the window covers the path.
+func TestSlowStart(t *testing.T) {
+	t.Parallel()
+	const rtt = 100 * ms
+	for _, size := range []int{15000, 50000, 200000, 1000000} {
+		for _, rate := range []int64{2 * Mbit, 10 * Mbit, 100 * Mbit} {
+			virtually(t, 1, func(t *testing.T, n *Net) {
+				a, b, _ := twoHosts(n, Rate(rate), Delay(rtt/2), Queue(4<<20))
+				objects(t, b)
+				c := dial(t, a, "tcp", at(b, 80))
+				took := fetch(t, c, size)
+				want := rtt/2 + sending(headers+len(fmt.Sprintln(size)), rate) + predict(size, rate, rtt/2)
+				if off(took, want) > 0.01 {
+					t.Errorf("%d octets at %d Mbit/s take %v, predicted %v", size, rate/Mbit, took, want)
+				}
+				if least := rtt + sending(onWire(size), rate); size == 200000 && rate == 100*Mbit && took < least+5*rtt/2 {
+					t.Errorf("%v is no slow start: RTT + F/R is %v", took, least)
+				}
+				c.Close()
+			})
+		}
+	}
+}
+
+// With HTTP: the second request on a connection costs a round trip and the octets' time, and ten in a row on new
+// connections two round trips each.
+func TestHTTP(t *testing.T) {
+	t.Parallel()
+	const size, rtt, rate = 12000, 100 * ms, 10 * Mbit
+	virtually(t, 1, func(t *testing.T, n *Net) {
+		a, b, _ := twoHosts(n, Rate(rate), Delay(rtt/2))
+		body := strings.Repeat("x", size)
+		server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", fmt.Sprint(size))
+			_, _ = io.WriteString(w, body)
+		})}
+		l := listen(t, b, ":80")
+		go func() { _ = server.Serve(l) }()
+		defer server.Close()
+		persistent := &http.Transport{DialContext: a.Dial}
+		defer persistent.CloseIdleConnections()
+		get := func(transport *http.Transport) time.Duration {
+			return elapsed(func() {
+				response, err := (&http.Client{Transport: transport}).Get("http://" + at(b, 80) + "/")
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer response.Body.Close()
+				if got, err := io.ReadAll(response.Body); string(got) != body || err != nil {
+					t.Errorf("%d octets, %v", len(got), err)
+				}
+			})
+		}
+		get(persistent)
+		want := rtt + sending(size, rate)
+		for range 3 {
+			if took := get(persistent); off(took, want) > 0.01 {
+				t.Errorf("on a persistent connection a GET takes %v, RTT + F/R is %v", took, want)
+			}
+		}
+		want = 10 * (2*rtt + sending(size, rate))
+		took := elapsed(func() {
+			for range 10 {
+				get(&http.Transport{DialContext: a.Dial, DisableKeepAlives: true})
+			}
+		})
+		if off(took, want) > 0.01 {
+			t.Errorf("ten GETs on new connections take %v, ten times 2 RTT + F/R is %v", took, want)
+		}
+		server.Close()
+		synctest.Wait()
+	})
+}
+
+// bulk runs flows over one bottleneck, and gives the octets that each has moved in the time after a while to settle.
+func bulk(t *testing.T, seed uint64, flows int, settle, run time.Duration, bottleneck ...LinkOption) []float64 {
+	moved := make([]float64, flows)
+	virtually(t, seed, func(t *testing.T, n *Net) {
+		left, right := n.Router("left"), n.Router("right")
+		n.Link(left, right, bottleneck...)
+		start := time.Now()
+		for i := range flows {
+			a, b := n.Host(fmt.Sprint("a", i)), n.Host(fmt.Sprint("b", i))
+			n.Link(a, left, Rate(100*Mbit), Delay(ms))
+			n.Link(b, right, Rate(100*Mbit), Delay(ms))
+			c, d := connected(t, a, b)
+			go func() { _, _ = io.Copy(c, zeros{}) }()
+			go func() {
+				buf := make([]byte, 64<<10)
+				for {
+					k, err := d.Read(buf)
+					if err != nil {
+						return
+					}
+					if time.Since(start) > settle {
+						moved[i] += float64(k)
+					}
+				}
+			}()
+		}
+		time.Sleep(settle + run - time.Since(start))
+		if err := n.Close(); err != nil {
+			t.Error(err)
+		}
+		synctest.Wait()
+	})
+	return moved
+}
+
+// Flows that share a bottleneck get equal shares of it, and use it up.
+func TestFairShares(t *testing.T) {
+	t.Parallel()
+	const rate = 10 * Mbit
+	for flows, run := range map[int]time.Duration{2: 4 * time.Minute, 10: 10 * time.Minute} {
+		moved := bulk(t, 1, flows, time.Minute, run, Rate(rate), Delay(23*ms))
+		var sum, worst float64
+		for _, m := range moved {
+			sum += m
+		}
+		for _, m := range moved {
+			worst = max(worst, math.Abs(m*float64(flows)/sum-1))
+		}
+		used := sum / mss * (mss + headers) * 8 / run.Seconds() / float64(rate)
+		t.Logf("%d flows: the share farthest from the fair one is off by %.1f %%; the bottleneck is used to %.1f %%", flows, 100*worst, 100*used)
+		if worst > 0.05 || used < 0.99 || used > 1.001 {
+			t.Errorf("%d flows: off by %.1f %%, used to %.1f %%", flows, 100*worst, 100*used)
+		}
+	}
+}
+
+// Loss slows a flow down as the square-root law says: MSS/RTT * sqrt(3/2)/sqrt(p) (Mathis, Semke, Mahdavi, Ott 1997).
+func TestSquareRootLaw(t *testing.T) {
+	t.Parallel()
+	const run, rtt = 10 * time.Minute, 100 * ms
+	for _, p := range []float64{0.0025, 0.01} {
+		moved := bulk(t, 1, 1, 10*time.Second, run, Delay(rtt/2-2*ms), Loss(p), Back(Loss(0)))
+		rate := moved[0] / run.Seconds()
+		law := mss / rtt.Seconds() * math.Sqrt(1.5/p)
+		t.Logf("loss of %.2f %%: %.0f octets/s, %.2f times the law", 100*p, rate, rate/law)
+		if math.Abs(rate/law-1) > 0.2 {
+			t.Errorf("loss of %v: %.0f octets/s, the law says %.0f", p, rate, law)
+		}
+	}
+}
