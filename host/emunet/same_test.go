@@ -54,7 +54,8 @@ func tell(t *testing.T, seed uint64) *story {
 			}
 			clients = append(clients, c)
 		}
-		objects(t, server)
+		objects(t, server, 80)
+		objects(t, server, 81)
 		echo := listenPacket(t, server, ":7")
 		go func() {
 			buf := make([]byte, 2000)
@@ -72,7 +73,7 @@ func tell(t *testing.T, seed uint64) *story {
 		for i, c := range clients {
 			for j := range 2 {
 				wg.Go(func() {
-					address := at(server, 80)
+					address := at(server, uint16(80+j)) // two at one moment to one place might get each other's port
 					if i >= 2 && j == 1 {
 						address = fmt.Sprintf("[%v]:80", server.addrs[1])
 					}

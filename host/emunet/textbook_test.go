@@ -26,9 +26,9 @@ func sending(octets int, rate int64) time.Duration {
 	return time.Duration(int64(octets) * 8 * int64(time.Second) / rate)
 }
 
-// objects is a server on port 80 that answers "n\n" with n octets, on connections that stay open.
-func objects(t testing.TB, h *Host) {
-	serve(t, h, 80, func(c net.Conn, request string) {
+// objects is a server that answers "n\n" with n octets, on connections that stay open.
+func objects(t testing.TB, h *Host, port uint16) {
+	serve(t, h, port, func(c net.Conn, request string) {
 		var n int64
 		if _, err := fmt.Sscan(request, &n); err == nil {
 			_, _ = io.CopyN(c, zeros{}, n)
@@ -57,7 +57,7 @@ func TestSmallObject(t *testing.T) {
 	for _, rate := range []int64{1 * Mbit, 10 * Mbit, 100 * Mbit} {
 		virtually(t, 1, func(t *testing.T, n *Net) {
 			a, b, _ := twoHosts(n, Rate(rate), Delay(rtt/2))
-			objects(t, b)
+			objects(t, b, 80)
 			var c net.Conn
 			took := elapsed(func() {
 				c = dial(t, a, "tcp", at(b, 80))
@@ -121,7 +121,7 @@ func TestSlowStart(t *testing.T) {
 		for _, rate := range []int64{2 * Mbit, 10 * Mbit, 100 * Mbit} {
 			virtually(t, 1, func(t *testing.T, n *Net) {
 				a, b, _ := twoHosts(n, Rate(rate), Delay(rtt/2), Queue(4<<20))
-				objects(t, b)
+				objects(t, b, 80)
 				c := dial(t, a, "tcp", at(b, 80))
 				took := fetch(t, c, size)
 				want := rtt/2 + sending(headers+len(fmt.Sprintln(size)), rate) + predict(size, rate, rtt/2)
