@@ -13,6 +13,7 @@ var exceptions = struct {
 		"host/emunet: go":                    "the network itself: one goroutine lets happen what is due, as the kernel does for the other Host",
 		"internal/listen: go":                "context.AfterFunc closes the connection of a check whose time is over: nothing else would end its read",
 		"internal/state/store/storetest: go": "a conformance suite writes from several goroutines to see that it may",
+		"internal/state/disk/disktest: go":   "the same",
 	},
 	state: map[string]string{},
 	size:  map[string]string{},
