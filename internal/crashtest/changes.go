@@ -13,8 +13,12 @@ type slot struct {
 type nameChange struct {
 	step  int
 	set   []entry
-	after []*nameChange // it lands only when these have
-	done  bool          // it has landed
+	after []*nameChange // it lands only when these have; a sync of it syncs them
+	// Of the old name's end, in a rename to another folder: the new name, without which it does not land. A sync of the
+	// old folder does not sync the new one: it asks, and the end waits.
+	waits *nameChange
+	asked bool
+	done  bool // it has landed
 }
 
 type entry struct {
@@ -74,10 +78,18 @@ func (d *Disk) touching(folder *node) []*nameChange {
 func (d *Disk) syncNames(folder *node) {
 	needed := map[*nameChange]bool{}
 	for i, c := range slices.Backward(d.changes) { // what a change stands on is older
-		if !needed[c] && !c.touches(folder) {
+		switch {
+		case needed[c]:
+		case !c.touches(folder):
+			continue
+		case c.waits != nil && !c.waits.done:
+			c.asked = true
 			continue
 		}
 		needed[c] = true
+		if c.waits != nil {
+			needed[c.waits] = true
+		}
 		for _, a := range c.after {
 			needed[a] = true
 		}
@@ -88,10 +100,11 @@ func (d *Disk) syncNames(folder *node) {
 		}
 	}
 	d.changes = slices.DeleteFunc(d.changes, func(c *nameChange) bool {
-		if needed[c] {
+		lands := needed[c] || c.asked && c.waits.done
+		if lands {
 			c.land()
 		}
-		return needed[c]
+		return lands
 	})
 }
 
@@ -99,10 +112,11 @@ func (d *Disk) syncNames(folder *node) {
 // change keeps those of the same slots that come after it from landing without it.
 func (d *Disk) settle(survives func() bool) (landed map[*nameChange]bool, set map[slot]*node) {
 	landed, set = map[*nameChange]bool{}, map[slot]*node{}
+	open := func(c *nameChange) bool { return c != nil && !c.done && !landed[c] }
 	stuck := map[slot]bool{}
 	for _, c := range d.changes {
 		stays := slices.ContainsFunc(c.set, func(e entry) bool { return stuck[e.slot] }) ||
-			slices.ContainsFunc(c.after, func(a *nameChange) bool { return !a.done && !landed[a] })
+			slices.ContainsFunc(c.after, open) || open(c.waits)
 		if stays || !survives() {
 			for _, e := range c.set {
 				stuck[e.slot] = true

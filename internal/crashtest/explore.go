@@ -16,22 +16,47 @@ type explorer[M any] struct {
 }
 
 func (e *explorer[M]) explore() error {
-	if err := e.whole(); err != nil {
+	end, known, err := e.whole()
+	if err != nil {
 		return err
 	}
+	// The crashes of recoveries come last: a case without one says more.
+	for _, recoveries := range []bool{false, true} {
+		if err := e.crashes(recoveries); err != nil {
+			return err
+		}
+		if err := e.survive("at the end", end, known, recoveries); err != nil {
+			return err
+		}
+		if !recoveries {
+			err = e.faults()
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// crashes has the work crash at each of its steps. With goroutines it may take another way each time, so it is the
+// work that says when there are no more.
+func (e *explorer[M]) crashes(recoveries bool) error {
 	for step := 1; ; step++ {
 		var reached bool
 		for _, moment := range []Moment{Before, After} {
-			r, err := e.crash(step, moment)
+			r, err := e.crash(step, moment, recoveries)
 			if err != nil {
 				return err
 			}
 			reached = reached || r
 		}
 		if !reached {
-			break
+			return nil
 		}
 	}
+}
+
+func (e *explorer[M]) faults() error {
 	for step := 1; step <= e.report.Steps; step++ {
 		for _, fault := range e.Faults {
 			if err := e.fault(step, fault); err != nil {
@@ -42,8 +67,8 @@ func (e *explorer[M]) explore() error {
 	return nil
 }
 
-// whole runs the work with nothing in its way, and crashes at its end.
-func (e *explorer[M]) whole() error {
+// whole runs the work with nothing in its way.
+func (e *explorer[M]) whole() (*Disk, M, error) {
 	d := New(e.Disk)
 	d.CrashAt(e.MaxSteps+1, Before)
 	known, err := e.work(d)
@@ -54,15 +79,14 @@ func (e *explorer[M]) whole() error {
 		err = fmt.Errorf("the work fails though nothing is wrong: %w", err)
 	}
 	if err != nil {
-		return failure("no crash", d, "", d.Trace(), err)
+		return d, known, failure("no crash", d, "", d.Trace(), err)
 	}
 	e.report.Steps = d.Steps()
-	return e.survive("at the end", d, known, true)
+	return d, known, nil
 }
 
-// crash runs the work until a step, and checks what may have survived. It says whether the work came to the step: with
-// goroutines, it may take another way each time.
-func (e *explorer[M]) crash(step int, moment Moment) (reached bool, err error) {
+// crash runs the work until a step, and checks what may have survived. It says whether the work came to the step.
+func (e *explorer[M]) crash(step int, moment Moment, recoveries bool) (reached bool, err error) {
 	name := fmt.Sprintf("%s step %d", moment, step)
 	if !e.wants(name) {
 		return step <= e.report.Steps, nil
@@ -79,7 +103,7 @@ func (e *explorer[M]) crash(step int, moment Moment) (reached bool, err error) {
 	case step > e.MaxSteps:
 		return false, failure(name, d, "", d.Trace(), errTooLong)
 	}
-	return true, e.survive(name, d, known, true)
+	return true, e.survive(name, d, known, recoveries)
 }
 
 // fault runs the work with one call that fails, and crashes at its end. The work may give up, or go on; what it
@@ -100,12 +124,15 @@ func (e *explorer[M]) fault(step int, fault Fault) error {
 		return nil
 	}
 	e.report.Faults++
-	return e.survive(name, d, known, false)
+	return e.survive(name, d, known, false) // what recovers has crashed often enough
 }
 
-// survive checks each disk that a crash may leave, and has the recovery crash on it too.
+// survive checks each disk that a crash may leave, or has the recovery crash on each.
 func (e *explorer[M]) survive(name string, dead *Disk, known M, recoveries bool) error {
-	if recoveries {
+	if !e.wants(name) {
+		return nil
+	}
+	if !recoveries && !dead.Failed() {
 		e.report.Crashes++
 	}
 	seen := map[[sha256.Size]byte]bool{}
@@ -115,27 +142,39 @@ func (e *explorer[M]) survive(name string, dead *Disk, known M, recoveries bool)
 		if !e.wants(name) || fate != Killed && !d.unlike(seen) {
 			continue
 		}
-		d.CrashAt(e.MaxSteps+1, Before)
-		e.report.Checks++
-		if err := e.check(d, known); err != nil {
-			if d.Crashed() {
-				err = errTooLong
-			}
-			return failure(name, dead, fate, d.Trace(), err)
+		var err error
+		if recoveries {
+			err = e.recover(name, func() *Disk { return dead.Reboot(fate) }, known)
+		} else {
+			err = e.alive(name, d, known, fate, dead)
 		}
-		if !recoveries || e.Only == name {
-			continue
-		}
-		if err := e.recover(name, func() *Disk { return dead.Reboot(fate) }, known); err != nil {
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// alive checks one disk that a crash has left.
+func (e *explorer[M]) alive(name string, d *Disk, known M, fate Fate, dead *Disk) error {
+	if e.Only != "" && e.Only != name {
+		return nil
+	}
+	e.report.Checks++
+	d.CrashAt(e.MaxSteps+1, Before)
+	err := e.check(d, known)
+	if d.Crashed() {
+		err = errTooLong
+	}
+	if err != nil {
+		return failure(name, dead, fate, d.Trace(), err)
+	}
+	return nil
+}
+
 // recover has Check crash at each of its steps and at its end, and checks again.
 func (e *explorer[M]) recover(name string, reboot func() *Disk, known M) error {
-	for step := 1; ; step++ {
+	for step := 1; e.Only != name; step++ {
 		for _, moment := range []Moment{Before, After} {
 			name := fmt.Sprintf("%s, recovery %s step %d", name, moment, step)
 			d := reboot()
@@ -151,6 +190,7 @@ func (e *explorer[M]) recover(name string, reboot func() *Disk, known M) error {
 			}
 		}
 	}
+	return nil
 }
 
 // again checks what the crash of a recovery may leave.
@@ -163,9 +203,8 @@ func (e *explorer[M]) again(name string, dead *Disk, known M) error {
 		if !e.wants(name) || !d.unlike(seen) {
 			continue
 		}
-		e.report.Checks++
-		if err := e.check(d, known); err != nil {
-			return failure(name, dead, fate, d.Trace(), err)
+		if err := e.alive(name, d, known, fate, dead); err != nil {
+			return err
 		}
 	}
 	return nil

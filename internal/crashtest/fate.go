@@ -74,9 +74,10 @@ func (l *lot) name() bool {
 
 // What the trace says of a change.
 const (
-	allLost  = "LOST"
-	allKept  = "kept"
-	sizeKept = "size kept, octets LOST"
+	allLost     = "LOST"
+	allKept     = "kept"
+	sizeKept    = "size kept, octets LOST"
+	oldNameBack = "the old name is BACK" // of a rename whose new name is kept
 )
 
 // write gives data as it is when a part of w has reached it, and says which part. Last is the file's last write.

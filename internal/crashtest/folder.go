@@ -94,7 +94,7 @@ func (d *Disk) renaming(source, target slot, n *node) []*nameChange {
 		return []*nameChange{{set: []entry{{target, n}, {source, nil}}}}
 	}
 	set := &nameChange{set: []entry{{target, n}}}
-	return []*nameChange{set, {set: []entry{{source, nil}}, after: []*nameChange{set}}}
+	return []*nameChange{set, {set: []entry{{source, nil}}, waits: set}}
 }
 
 // holds says whether other is the folder n, or stands below it.

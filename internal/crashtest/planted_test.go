@@ -27,22 +27,22 @@ func TestPlantedBugs(t *testing.T) {
 		call     string // at which it shows
 		err      string
 	}{
-		{shelf, noSyncDirAfterRename, "", "", ""},
-		{shelf, noSyncBeforeRename, "", "", ""},
-		{shelf, earlyAcknowledgement, "", "", ""},
-		{shelf, noSyncDirAfterRemove, "", "", ""},
-		{shelf, noSyncOfNewFolders, "", "", ""},
-		{shelf, wrongFolderSynced, "", "", ""},
-		{shelf, writtenInPlace, "", "", ""},
-		{shelf, leftoversStay, "", "", ""},
-		{shelf, syncTriedAgain, "", "", ""},
-		{shelf, syncIgnored, "", "", ""},
-		{journal, noSyncDirAfterCreate, "", "", ""},
-		{journal, tornTailIsAnError, "", "", ""},
-		{journal, noChecksum, "", "", ""},
-		{journal, tailIsLeft, "", "", ""},
-		{journal, noSyncAfterReset, "", "", ""},
-		{journal, syncIgnored, "", "", ""},
+		{shelf, noSyncDirAfterRename, "before step 9, lost", "create tmp/2", `"one" was acknowledged, and is lost`},
+		{shelf, noSyncBeforeRename, "after step 7, names", "rename tmp/1 -> new/1", `"" (0 octets) was never sent`},
+		{shelf, earlyAcknowledgement, "before step 5, lost", "create tmp/1", `"one" was acknowledged, and is lost`},
+		{shelf, noSyncDirAfterRemove, "at the end, lost", "", `"one" is back`},
+		{shelf, noSyncOfNewFolders, "before step 8, lost", "create tmp/2", `"one" was acknowledged, and is lost`},
+		{shelf, wrongFolderSynced, "before step 10, lost", "create tmp/2", `"one" was acknowledged, and is lost`},
+		{shelf, writtenInPlace, "after step 5, kept", "create new/1", `"" (0 octets) was never sent`},
+		{shelf, leftoversStay, "after step 5, kept", "create tmp/1", `create tmp/1: file already exists`},
+		{shelf, syncTriedAgain, "no space at step 12, lost", "sync tmp/2", `"" (0 octets) was never sent`},
+		{shelf, syncIgnored, "no space at step 12, lost", "sync tmp/2", `"" (0 octets) was never sent`},
+		{journal, noSyncDirAfterCreate, "before step 4, lost", "write journal [11:1319]", `"one" was acknowledged, and is lost`},
+		{journal, tornTailIsAnError, "after step 3, sizes", "write journal [0:11]", `open again: half a record`},
+		{journal, noChecksum, "after step 3, shredded:3", "write journal [0:11]", `"\x00\x00\x00" (3 octets) was never sent`},
+		{journal, tailIsLeft, "after step 3, sizes", "write journal [0:11]", `"after the crash" was acknowledged, and cannot be read`},
+		{journal, noSyncAfterReset, "before step 8, lost", "write journal [0:11]", `"one" is back`},
+		{journal, syncIgnored, "before step 4, lost", "sync journal", `"one" was acknowledged, and is lost`},
 	} {
 		t.Run(string(c.flaw), func(t *testing.T) {
 			t.Parallel()

@@ -23,21 +23,24 @@ func (d *Disk) Reboot(fate Fate) *Disk {
 	for at, to := range set {
 		s.set[at.folder] = append(s.set[at.folder], entry{at, to})
 	}
-	d.blame(s.fates, landed)
+	d.blame(s.fates, landed, set)
 	return d.next(s.of(d.root), fate, s.fates)
 }
 
-// blame marks what was not synced: changes of names as they landed, and writes of files as lost, until survivors says
-// better: it does not come by files without a name.
-func (d *Disk) blame(fates map[int]string, landed map[*nameChange]bool) {
+// blame marks what was not synced: changes of names as they landed, unless what is found in their slots is what was
+// seen there in the end; and writes of files as lost, until survivors says better: it does not come by files without a
+// name.
+func (d *Disk) blame(fates map[int]string, landed map[*nameChange]bool, set map[slot]*node) {
 	for _, c := range d.changes {
-		switch before := fates[c.step]; {
+		switch {
 		case landed[c]:
 			fates[c.step] = allKept
-		case before == allKept: // of a rename's two changes
-			fates[c.step] = "kept, and the old name too"
-		default:
+		case !slices.ContainsFunc(c.set, func(e entry) bool { return differs(e.slot, set) }):
+			// Such as a draft that has its final name by now.
+		case c.waits == nil || !c.waits.done && !landed[c.waits]:
 			fates[c.step] = allLost
+		default:
+			fates[c.step] = oldNameBack
 		}
 	}
 	seen := map[*node]bool{}
@@ -65,6 +68,15 @@ func (d *Disk) blame(fates map[int]string, landed map[*nameChange]bool) {
 	delete(fates, 0) // of the boots before
 }
 
+// differs says whether the next boot finds something else in a slot than programs saw.
+func differs(at slot, set map[slot]*node) bool {
+	n, ok := set[at]
+	if !ok {
+		n = at.folder.onDisk[at.name]
+	}
+	return n != at.folder.names[at.name]
+}
+
 // next makes the disk of the next boot.
 func (d *Disk) next(root *node, fate Fate, fates map[int]string) *Disk {
 	n := New(d.opts)
@@ -83,7 +95,10 @@ func (d *Disk) rebootKilled() *Disk {
 	n := d.next(c.of(d.root), Killed, nil)
 	done := map[*nameChange]*nameChange{}
 	for _, old := range d.changes {
-		change := &nameChange{done: old.done}
+		change := &nameChange{waits: done[old.waits], asked: old.asked}
+		if old.waits != nil && old.waits.done {
+			change.waits = &nameChange{done: true}
+		}
 		for _, e := range old.set {
 			change.set = append(change.set, entry{slot{c.of(e.folder), e.name}, c.of(e.to)})
 		}

@@ -3,6 +3,7 @@ package crashtest_test
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strconv"
@@ -198,7 +199,7 @@ func (k known) agrees(texts []string) error {
 		}
 		there[text] = true
 	}
-	for text := range k.kept {
+	for _, text := range slices.Sorted(maps.Keys(k.kept)) {
 		if !there[text] {
 			return fmt.Errorf("%.20q was acknowledged, and is lost", text)
 		}
@@ -216,6 +217,7 @@ func shelfScenario(how flaw) crashtest.Scenario[known] {
 
 func useShelf(d *crashtest.Disk, how flaw) (known, error) {
 	k := newKnown()
+	k.sent[afterwards] = true // by the check
 	s, err := openShelf(d, how)
 	if err != nil {
 		return k, err
@@ -228,7 +230,7 @@ func useShelf(d *crashtest.Disk, how flaw) (known, error) {
 			k.kept[text] = true
 		}))
 	}
-	if k.kept["one"] {
+	if k.kept["one"] && !d.Crashed() {
 		delete(k.kept, "one")
 		if err := s.Remove(1); err != nil {
 			return k, errors.Join(errs, err)
@@ -256,8 +258,13 @@ func checkShelf(f disk.Folder, how flaw, k known) error {
 		}
 		texts = append(texts, text)
 	}
-	return k.agrees(texts)
+	if err := k.agrees(texts); err != nil || slices.Contains(texts, afterwards) {
+		return err
+	}
+	return s.Put(afterwards, func(int) {}) // the store is as good as before
 }
+
+const afterwards = "after the crash"
 
 // long is a text of n octets that says which one it is everywhere.
 func long(text string, n int) string {
