@@ -114,6 +114,10 @@ func TestWhatSurvives(t *testing.T) {
 			"a=old", "a=new", "a=old", "a=old", "a=new", "a=nld"},
 		{"a file that is emptied and written anew", old + "empty a\n write a ab",
 			"a=old", "a=ab", "a=old", "a=..", "a=ab", "a=a"},
+		{"a file that is emptied", old + "empty a",
+			"a=old", "a=", "a=old", "a=", "a=", "a="},
+		{"two writes", old + "write a ab\n write a cdef",
+			"a=old", "a=oldabcdef", "a=old", "a=old......", "a=oldabcdef", "a=oldabcd"},
 		{"a removal", old + "remove a", "a=old", "", "", "", "a=old", ""},
 		{"a synced removal", old + "remove a\n syncdir .", "", "", "", "", "", ""},
 		{"a rename in place of another", old + "create b\n write b new\n sync b\n rename b a",
@@ -203,15 +207,17 @@ func TestMixedNames(t *testing.T) {
 			t.Parallel()
 			d := crashtest.New(crashtest.Options{})
 			script(t, d, c.script)
-			got := outcomes(t, d, crashtest.Mixed, 400)
-			for _, want := range c.want {
-				if !got[want] {
-					t.Errorf("never %q", want)
+			for what, d := range map[string]*crashtest.Disk{"crashed": d, "killed, then crashed": d.Reboot(crashtest.Killed)} {
+				got := outcomes(t, d, crashtest.Mixed, 400)
+				for _, want := range c.want {
+					if !got[want] {
+						t.Errorf("%s: never %q", what, want)
+					}
+					delete(got, want)
 				}
-				delete(got, want)
-			}
-			for other := range got {
-				t.Errorf("once %q", other)
+				for other := range got {
+					t.Errorf("%s: once %q", what, other)
+				}
 			}
 		})
 	}

@@ -210,6 +210,8 @@ func TestCapacity(t *testing.T) {
 	full("the next boot knows what is there", try(d.Reboot(crashtest.Kept), "write a x")["write a x"], true)
 	big := crashtest.New(crashtest.Options{})
 	c, _ := big.Create("c")
+	_, err := c.WriteAt([]byte("x"), 1<<63-1)
+	full("past what an int64 counts", err, true)
 	full("the default", c.Truncate(crashtest.DefaultCapacity), false)
 	full("one past the default", c.Truncate(crashtest.DefaultCapacity+1), true)
 }

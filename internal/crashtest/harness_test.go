@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/network-utopia/utopia/internal/crashtest"
@@ -192,6 +193,54 @@ func TestPanics(t *testing.T) {
 	}
 }
 
+// A work that goes on for ever, but for the first time, is stopped.
+func TestWorkThatGrows(t *testing.T) {
+	t.Parallel()
+	s := one(true)
+	s.MaxSteps = 5
+	runs := 0
+	s.Work = func(d *crashtest.Disk) (bool, error) {
+		runs++
+		for err := d.SyncDir("."); runs > 1; err = d.SyncDir(".") {
+			if err != nil {
+				return false, err
+			}
+		}
+		return false, nil
+	}
+	if _, err := crashtest.Explore(s); err == nil || !strings.Contains(err.Error(), "before step 6 (syncdir .): more steps than") {
+		t.Errorf("%v", err)
+	}
+}
+
+// A recovery that says durably what it has seen, of what a killed process has left and nobody synced.
+func TestKilledIsNotKept(t *testing.T) {
+	t.Parallel()
+	_, err := crashtest.Explore(crashtest.Scenario[bool]{
+		Work: func(d *crashtest.Disk) (bool, error) {
+			err := disk.MkdirAll(d, "d")
+			if err == nil {
+				_, err = d.Create("d/a")
+			}
+			return false, err
+		},
+		Check: func(d *crashtest.Disk, _ bool) error {
+			_, missing := d.Stat("d/a")
+			_, unseen := d.Stat("seen")
+			switch {
+			case missing == nil:
+				return disk.Replace(d, "seen", nil)
+			case unseen == nil:
+				return errors.New("seen, and gone")
+			}
+			return nil
+		},
+	})
+	if err == nil || !strings.HasPrefix(err.Error(), "crashtest: after step 3, killed, recovery ") {
+		t.Errorf("%v", err)
+	}
+}
+
 // A recovery that moves things about can be crashed, too: here it loses what it moves, and only then.
 func TestRecoveriesAreCrashed(t *testing.T) {
 	t.Parallel()
@@ -207,6 +256,13 @@ func TestRecoveriesAreCrashed(t *testing.T) {
 		_, err := crashtest.Explore(s)
 		if right && err != nil || !right && (err == nil || !strings.Contains(err.Error(), ", recovery after step 1, kept (remove a)")) {
 			t.Errorf("right %v: %v", right, err)
+		}
+		var f *crashtest.Failure
+		if errors.As(err, &f) {
+			s.Only = f.Case
+			if report, again := crashtest.Explore(s); report.Checks != 1 || again.Error() != err.Error() {
+				t.Errorf("alone: %v, %v", report, again)
+			}
 		}
 	}
 }
@@ -261,6 +317,21 @@ func TestReplace(t *testing.T) {
 			return disk.Replace(d, "a/b/c", text)
 		},
 	})
+}
+
+// A Replace that failed leaves nothing beside the file.
+func TestAFailedReplace(t *testing.T) {
+	t.Parallel()
+	for step := 1; step <= 4; step++ {
+		d := crashtest.New(crashtest.Options{})
+		d.FailAt(step, crashtest.NoSpace)
+		if err := disk.Replace(d, "a", []byte("x")); !errors.Is(err, syscall.ENOSPC) || errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("step %d: %v", step, err)
+		}
+		if got := tree(t, d); got != "" {
+			t.Errorf("step %d leaves %q", step, got)
+		}
+	}
 }
 
 // A folder that a killed process has made is there to be seen, and not durable: MkdirAll syncs it all the same.

@@ -65,7 +65,6 @@ func (d *Disk) blame(fates map[int]string, landed map[*nameChange]bool, set map[
 			mark(e.to)
 		}
 	}
-	delete(fates, 0) // of the boots before
 }
 
 // differs says whether the next boot finds something else in a slot than programs saw.
@@ -95,10 +94,7 @@ func (d *Disk) rebootKilled() *Disk {
 	n := d.next(c.of(d.root), Killed, nil)
 	done := map[*nameChange]*nameChange{}
 	for _, old := range d.changes {
-		change := &nameChange{waits: done[old.waits], asked: old.asked}
-		if old.waits != nil && old.waits.done {
-			change.waits = &nameChange{done: true}
-		}
+		change := &nameChange{waits: done[old.waits], asked: old.asked} // waits for none that has landed
 		for _, e := range old.set {
 			change.set = append(change.set, entry{slot{c.of(e.folder), e.name}, c.of(e.to)})
 		}
@@ -151,11 +147,7 @@ func (s *survivors) of(n *node) *node {
 func (s *survivors) content(n *node) []byte {
 	data := bytes.Clone(n.synced)
 	for i, w := range n.writes {
-		var how string
-		data, how = s.lot.write(w, i == len(n.writes)-1, data)
-		if w.step > 0 {
-			s.fates[w.step] = how
-		}
+		data, s.fates[w.step] = s.lot.write(w, i == len(n.writes)-1, data)
 	}
 	return data
 }
