@@ -275,6 +275,49 @@ func TestMixedWrites(t *testing.T) {
 	}
 }
 
+// The same seed draws the same for each of many files.
+func TestSeeds(t *testing.T) {
+	t.Parallel()
+	d := crashtest.New(crashtest.Options{})
+	for i := range 16 {
+		script(t, d, fmt.Sprintf("create %d\n write %d text", i, i))
+	}
+	script(t, d, "syncdir .")
+	if n := len(outcomes(t, d, crashtest.Mixed, 50)); n < 40 {
+		t.Errorf("50 seeds leave %d disks", n)
+	}
+}
+
+// What was written is what was given, whatever becomes of the caller's octets before it is synced.
+func TestWritesAreCopied(t *testing.T) {
+	t.Parallel()
+	d := crashtest.New(crashtest.Options{})
+	file, err := d.Create("a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := []byte("one")
+	if _, err := file.WriteAt(p, 0); err != nil {
+		t.Fatal(err)
+	}
+	copy(p, "two")
+	if got := tree(t, d.Reboot(crashtest.Kept)); got != "a=one" {
+		t.Errorf("kept: %q", got)
+	}
+}
+
+// The trace of a boot marks its own steps, not those that had the same number before a kill.
+func TestTraceAfterAKill(t *testing.T) {
+	t.Parallel()
+	d := crashtest.New(crashtest.Options{})
+	script(t, d, "create a\n syncdir .\n write a x\n create b")
+	killed := d.Reboot(crashtest.Killed)
+	script(t, killed, "mkdir d\n syncdir .\n syncdir d\n syncdir d")
+	if trace := killed.Reboot(crashtest.Lost).Trace(); strings.Contains(trace, "LOST") {
+		t.Error(trace)
+	}
+}
+
 // A second crash takes what the first had left to a process that was killed, and no more.
 func TestKilledTwice(t *testing.T) {
 	t.Parallel()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"os"
 	"slices"
 	"testing"
 
@@ -60,12 +61,15 @@ func must(t *testing.T, what string, err error) {
 // fails checks that err is an *fs.PathError that is want, or any where want is nil.
 func fails(t *testing.T, what string, err, want error) {
 	t.Helper()
-	var path *fs.PathError
+	var path, inner *fs.PathError
+	var link *os.LinkError
 	switch {
 	case err == nil:
 		t.Errorf("%s: no error", what)
 	case !errors.As(err, &path) || path.Op == "" || path.Path == "":
 		t.Errorf("%s: %#v is no *fs.PathError that says which call and path", what, err)
+	case errors.As(path.Err, &inner) || errors.As(path.Err, &link):
+		t.Errorf("%s: %v names call and path twice", what, err)
 	case want != nil && !errors.Is(err, want):
 		t.Errorf("%s: error %v, want %v", what, err, want)
 	}
