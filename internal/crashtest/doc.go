@@ -8,7 +8,10 @@
 //
 // The disk allows whatever POSIX.1-2024 and fsync(2) allow, as package disk says it: changes of names are lost singly
 // and in any order, writes in pieces of 512 octets (and smaller, for fates that shred), sizes without their octets. It
-// is kinder in this: a rename never loses the file; one within a folder, or of a folder, is whole or not at all; a
-// folder goes only after what was in it; what was synced stays readable. It does not model modes, times and links that
-// are symbolic, nor disks that lie about a sync.
+// is kinder in this: a rename never loses the file; one within a folder, or of a folder, is whole or not at all, and that
+// of a folder comes after all that was done before; a folder goes only after what was in it; writes to one file land, as
+// far as they do, in their order; what was synced stays readable. It does not model modes, times and symbolic links,
+// nor disks that lie about a sync.
+//
+// A program whose goroutines race may take another way in each run: then a case that failed need not fail again alone.
 package crashtest
