@@ -367,8 +367,8 @@ func TestDialEnds(t *testing.T) {
 		if took := elapsed(func() { _, err = a.Dial(background, "tcp", at(b, 80)) }); !near(took, time.Second) || !errors.Is(err, net.ErrClosed) {
 			t.Errorf("%v after %v", err, took)
 		}
-		if len(a.streams) != 0 || a.open != 0 {
-			t.Errorf("%d streams and %d sockets are left", len(a.streams), a.open)
+		if left := inside(n, func() int { return len(a.streams) + a.open }); left != 0 {
+			t.Errorf("%d sockets are left", left)
 		}
 		a.Restart()
 		l.Heal()
@@ -482,7 +482,7 @@ func TestDatagramBuffers(t *testing.T) {
 			from.Write(make([]byte, size))
 		}
 		time.Sleep(ms)
-		if got := len(to.received); got != fit {
+		if got := inside(n, func() int { return len(to.received) }); got != fit {
 			t.Errorf("%d datagrams wait, want %d", got, fit)
 		}
 		took := elapsed(func() {
@@ -502,7 +502,7 @@ func TestDatagramBuffers(t *testing.T) {
 		}
 		large := make([]byte, 65507)
 		time.Sleep(ms)
-		for to.held > 0 {
+		for inside(n, func() int { return to.held }) > 0 {
 			k, _ = to.Read(large)
 		}
 		from.Write(large)
@@ -536,7 +536,7 @@ func TestSocketsAreBounded(t *testing.T) {
 	t.Parallel()
 	virtually(t, 1, func(t *testing.T, n *Net) {
 		a, _, _ := twoHosts(n)
-		a.open = maxSockets - 1
+		inside(n, func() int { a.open = maxSockets - 1; return a.open })
 		c := listenPacket(t, a, ":0")
 		if _, err := a.ListenPacket(background, "udp", ":0"); !errors.Is(err, syscall.EMFILE) {
 			t.Errorf("one socket too many: %v", err)

@@ -370,7 +370,7 @@ func TestADayCostsNothing(t *testing.T) {
 		a, b, _ := twoHosts(n, Delay(10*ms))
 		c, d := connected(t, a, b)
 		time.Sleep(100 * 24 * time.Hour)
-		if len(n.asleep) == 0 {
+		if inside(n, func() int { return len(n.asleep) }) == 0 {
 			t.Error("keep-alive goes on though nobody has said anything for 100 days")
 		}
 		if _, err := c.Write([]byte("still there?")); err != nil {

@@ -106,6 +106,13 @@ func serve(t testing.TB, h *Host, port uint16, respond func(c net.Conn, request 
 	return l
 }
 
+// inside reads what belongs to the network.
+func inside[T any](n *Net, read func() T) T {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return read()
+}
+
 // elapsed is how long something takes.
 func elapsed(do func()) time.Duration {
 	start := time.Now()

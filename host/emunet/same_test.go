@@ -138,7 +138,10 @@ func knock(h *Host, address string, start time.Time, seen *bytes.Buffer) {
 // The same seed gives the same run, to the octet and the nanosecond; another seed another one.
 func TestTheSameRun(t *testing.T) {
 	t.Parallel()
-	const runs = 100
+	runs := 100
+	if raceDetector {
+		runs = 10
+	}
 	first := tell(t, 1)
 	if first.v4.Len() < 100000 || first.v6.Len() < 20000 || len(first.seen) < 5000 {
 		t.Errorf("the story is short: %d and %d octets captured, %d seen", first.v4.Len(), first.v6.Len(), len(first.seen))

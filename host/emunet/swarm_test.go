@@ -61,6 +61,9 @@ func swarm(t testing.TB, n *Net, up int64) time.Duration {
 // Sixty hosts cost at most a second of the processor for each 20 s of their time. It runs alone, since it counts what
 // the process uses.
 func TestSixtyHosts(t *testing.T) {
+	if raceDetector {
+		t.Skip("counts processor time, which the race detector multiplies; the plain run has it")
+	}
 	for _, up := range []int64{1 * Mbit, 10 * Mbit} {
 		var took time.Duration
 		before := processorTime(t)

@@ -76,7 +76,7 @@ func TestMTU(t *testing.T) {
 		n.Link(a, r, MTU(9000))
 		l := n.Link(r, b, MTU(1280))
 		for i, want := range []int{1280 - 40, 1280 - 60} {
-			if got := a.mss(b.addrs[i]); got != want {
+			if got := inside(n, func() int { return a.mss(b.addrs[i]) }); got != want {
 				t.Errorf("to %v segments of %d, want %d", b.addrs[i], got, want)
 			}
 		}
@@ -86,7 +86,7 @@ func TestMTU(t *testing.T) {
 		if there, _ := l.Counts(); there.Octets > 104*1280 || there.Octets < 100*1280 {
 			t.Errorf("%d octets in %d packets", there.Octets, there.Packets)
 		}
-		if got := a.mss(netip.MustParseAddr("127.0.0.1")); got != maxPacket-40 {
+		if got := inside(n, func() int { return a.mss(netip.MustParseAddr("127.0.0.1")) }); got != maxPacket-40 {
 			t.Errorf("on loopback segments of %d", got)
 		}
 	})
@@ -292,7 +292,7 @@ func TestNATForgets(t *testing.T) {
 		}
 		n.mu.Unlock()
 		time.Sleep(closedMapping)
-		nat.behavior.MaxMappings = 1 // has the next one look for what is over
+		inside(n, func() int { nat.behavior.MaxMappings = 1; return 1 }) // has the next one look for what is over
 		dial(t, in, "tcp", "198.51.100.1:80")
 		if got := nat.Mappings(); got != 1 {
 			t.Errorf("%d mappings are kept", got)

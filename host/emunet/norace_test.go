@@ -1,0 +1,5 @@
+//go:build !race
+
+package emunet
+
+const raceDetector = false
