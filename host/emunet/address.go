@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -70,7 +71,7 @@ func parse(network, address string) (place, error) {
 }
 
 // dialled is the address that a connection to the place goes to: the host itself for an unspecified one.
-func (l place) dialled(*Host) netip.AddrPort {
+func (l place) dialled() netip.AddrPort {
 	switch {
 	case !l.addr.IsUnspecified():
 	case l.addr.Is4() || l.dual:
@@ -83,16 +84,7 @@ func (l place) dialled(*Host) netip.AddrPort {
 
 // has says whether the host can be spoken to at an address.
 func (h *Host) has(a netip.Addr) bool {
-	return a.IsUnspecified() || a.IsLoopback() || h.source(a) == a || containsAddr(h.addrs, a)
-}
-
-func containsAddr(all []netip.Addr, a netip.Addr) bool {
-	for _, other := range all {
-		if other == a {
-			return true
-		}
-	}
-	return false
+	return a.IsUnspecified() || a.IsLoopback() || slices.Contains(h.addrs, a)
 }
 
 // bind decides where a socket is: taken says whether another is in the way.
@@ -136,7 +128,7 @@ func netAddr(network string, a netip.AddrPort) net.Addr {
 }
 
 // opError is an error as package net gives it.
-func opError(op, network string, to net.Addr, err error) error {
+func opError(op, network string, to net.Addr, err error) *net.OpError {
 	var number syscall.Errno
 	if errors.As(err, &number) {
 		var wrapped *os.SyscallError

@@ -50,7 +50,6 @@ func TestErrorsAreTheSystems(t *testing.T) {
 	n := New(1)
 	defer n.Close()
 	e, _, _ := twoHosts(n)
-	type outcome struct{ text string }
 	shape := func(err error) string {
 		var number syscall.Errno
 		var op *net.OpError
@@ -503,7 +502,9 @@ func TestDatagramBuffers(t *testing.T) {
 		large := make([]byte, 65507)
 		time.Sleep(ms)
 		for inside(n, func() int { return to.held }) > 0 {
-			k, _ = to.Read(large)
+			if _, err := to.Read(large); err != nil {
+				t.Fatal(err)
+			}
 		}
 		from.Write(large)
 		if k, err = to.Read(large); k != 65507 || err != nil {

@@ -211,10 +211,10 @@ func (h *Host) arrivedUDP(p *packet, now Time) {
 // told passes an ICMP message to the socket that it is about.
 func (h *Host) told(m *unreachable, now Time) {
 	var err error = syscall.EHOSTUNREACH
-	switch {
-	case m.why == noPort:
+	switch m.why {
+	case noPort:
 		err = syscall.ECONNREFUSED
-	case m.why == noRoute:
+	case noRoute:
 		err = syscall.ENETUNREACH
 	}
 	if m.proto == udpIP {
@@ -305,14 +305,14 @@ func (h *Host) Dial(ctx context.Context, network, address string) (net.Conn, err
 	if err != nil {
 		return nil, opError("dial", network, nil, err)
 	}
-	to := remote.dialled(h)
+	to := remote.dialled()
 	h.net.use()
 	defer h.net.settle()
 	if err := ctx.Err(); err != nil {
 		return nil, opError("dial", network, netAddr(network, to), ctxError(err))
 	}
 	if isUDP(network) {
-		c, err := h.connect(network, to)
+		c, err := h.connect(to)
 		if err != nil {
 			return nil, opError("dial", network, netAddr(network, to), err)
 		}

@@ -252,7 +252,7 @@ func (t *NAT) inward(p *packet, now Time) {
 		to = netip.AddrPortFrom(to.Addr(), 0)
 	}
 	p.dst = to
-	t.node.receive(p, now)
+	t.receive(p, now)
 }
 
 // admitted says whom inside a packet is for.

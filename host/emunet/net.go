@@ -25,10 +25,9 @@ type Net struct {
 	events   events     // what a program may see at once
 	inside   events     // packets of which a program sees something later at the soonest
 	timer    *time.Timer
-	armed    Time // when the timer ends; -1 for never
-	quit     chan struct{}
-	over     chan struct{}
-	woke     bool // the event that happens has woken a goroutine
+	armed    Time          // when the timer ends; -1 for never
+	over     chan struct{} // closed when nothing happens any more
+	woke     bool          // the event that happens has woken a goroutine
 	closed   bool
 	nodes    []*node
 	names    map[string]bool
@@ -47,7 +46,7 @@ type Net struct {
 func New(seed uint64) *Net {
 	n := &Net{
 		seed: seed, names: map[string]bool{}, armed: -1, virtual: inBubble(),
-		timer: time.NewTimer(time.Hour), quit: make(chan struct{}), over: make(chan struct{}),
+		timer: time.NewTimer(time.Hour), over: make(chan struct{}),
 	}
 	n.timer.Stop()
 	n.start = time.Now()
@@ -59,7 +58,7 @@ func New(seed uint64) *Net {
 func inBubble() bool {
 	for range 3 {
 		before := time.Now()
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		if time.Since(before) != 1 {
 			return false
 		}
@@ -70,6 +69,12 @@ func inBubble() bool {
 // Close ends the network: whatever waits on it returns [net.ErrClosed], and nothing more is delivered. Captures end. It
 // says what could not be captured.
 func (n *Net) Close() error {
+	err := n.close()
+	<-n.over
+	return err
+}
+
+func (n *Net) close() (err error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.closed {
@@ -81,10 +86,8 @@ func (n *Net) Close() error {
 		}
 	}
 	n.closed = true
-	n.timer.Stop()
 	n.events, n.inside = nil, nil
-	close(n.quit)
-	var err error
+	n.timer.Reset(1) // for the last time
 	for _, c := range n.captures {
 		if c.err != nil && err == nil {
 			err = c.err
@@ -105,16 +108,15 @@ func (n *Net) clock() Time { return time.Since(n.start) }
 // run lets happen what is due until Close.
 func (n *Net) run() {
 	defer close(n.over)
-	for {
-		select {
-		case <-n.quit:
-			return
-		case <-n.timer.C:
-		}
+	for range n.timer.C {
 		n.mu.Lock()
 		n.armed = -1
 		n.happen()
+		closed := n.closed
 		n.mu.Unlock()
+		if closed {
+			return
+		}
 	}
 }
 

@@ -297,7 +297,7 @@ func (s *stream) Close() error {
 
 func (s *stream) opError(op string, err error) error {
 	failed := opError(op, "tcp", s.RemoteAddr(), err)
-	failed.(*net.OpError).Source = s.LocalAddr()
+	failed.Source = s.LocalAddr()
 	return failed
 }
 

@@ -71,7 +71,7 @@ func (h *Host) takenUDP(l place) bool {
 }
 
 // connect is Dial for datagrams.
-func (h *Host) connect(network string, to netip.AddrPort) (*packetConn, error) {
+func (h *Host) connect(to netip.AddrPort) (*packetConn, error) {
 	from, err := h.toward(to.Addr())
 	if err != nil {
 		return nil, err
@@ -289,7 +289,7 @@ func (c *packetConn) opError(op string, to netip.AddrPort, err error) error {
 		to = c.peer
 	}
 	failed := opError(op, "udp", netAddr("udp", to), err)
-	failed.(*net.OpError).Source = c.LocalAddr()
+	failed.Source = c.LocalAddr()
 	return failed
 }
 

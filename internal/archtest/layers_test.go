@@ -42,7 +42,7 @@ var layers = []layer{
 	}},
 	{5, "services", []string{"internal/service/..."}},
 	{6, "root", []string{"internal/app"}},
-	{7, "doors", []string{"lab", "cmd/utopia"}},
+	{7, "doors", []string{"lab", "internal/app/apptest", "cmd/utopia"}},
 }
 
 // outside are the packages that check the house and are no part of it.
@@ -61,6 +61,8 @@ var within = map[string][]string{
 	"internal/crashtest":             {"internal/state/disk"},
 	"internal/state/blob/blobtest":   {"internal/state/blob"},
 	"lab":                            {"internal/app", "host/...", "transcript"},
+	// Servers for tests on an emulated internet: instances, and the name servers above them.
+	"internal/app/apptest": {"internal/app", "host/...", "dns/zone", "dns/authority", "dns/dnsserver"},
 	// The doors reach the house through its root, the control socket and the rooms that are clients.
 	"cmd/utopia": {"internal/app", "internal/control", "lab", "host", "host/...", "transcript", "dns", "dns/dnsclient",
 		"web/webclient", "ftp/ftpclient", "mail/...", "torrent/...", "ring/ringnode", "socket"},
