@@ -15,7 +15,7 @@ import (
 
 // The limits of a host.
 const (
-	maxSockets = 1 << 16 // sockets of all kinds; as with open files, EMFILE past it
+	maxSockets = 1 << 18 // sockets of all kinds, those in TIME-WAIT included; EMFILE past it
 
 	firstEphemeral = 32768
 	lastEphemeral  = 60999

@@ -118,6 +118,7 @@ func (l *Link) set(options []LinkOption) {
 		o(&l.there.linkConfig, &l.back.linkConfig)
 	}
 	l.net.realms = false
+	l.net.hurry()
 }
 
 // Set changes properties of the link for the packets that come from now on.

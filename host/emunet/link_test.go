@@ -2,6 +2,7 @@ package emunet
 
 import (
 	"fmt"
+	"io"
 	"math"
 	"net"
 	"os"
@@ -328,6 +329,52 @@ func TestMisuse(t *testing.T) {
 			do(n)
 		}()
 	}
+}
+
+// A change while something is on its way holds for it as soon as it gets there.
+func TestSetWhileOnTheWay(t *testing.T) {
+	t.Parallel()
+	virtually(t, 1, func(t *testing.T, n *Net) {
+		a, b, r := n.Host("a"), n.Host("b"), n.Router("r")
+		far1, far2 := n.Router("far1"), n.Router("far2")
+		n.Link(far1, far2, Delay(time.Hour)) // most may be put off for long
+		n.Link(a, r, Delay(10*ms))
+		l := n.Link(r, b, Delay(100*ms))
+		n.Link(a, far1, Delay(time.Hour))
+		n.Link(r, n.Host("c"), Delay(time.Hour))
+		time.AfterFunc(5*ms, func() { l.Set(Delay(0)) })
+		if _, when := arrivals(t, a, b, 100); !near(when[0], 10*ms) {
+			t.Errorf("arrives after %v", when)
+		}
+		l.Set(Delay(time.Hour))
+		time.AfterFunc(5*ms, func() { n.Link(r, b) })
+		time.AfterFunc(6*ms, func() { l.Set(Delay(20 * ms)) })
+		if _, when := arrivals(t, a, b, 100); !near(when[0], 30*ms) {
+			t.Errorf("arrives after %v", when)
+		}
+	})
+}
+
+// A writer whose peer never reads does not keep a bubble from noticing that nothing happens; nor do connections that
+// nobody holds.
+func TestNothingHappensForLong(t *testing.T) {
+	t.Parallel()
+	virtually(t, 1, func(t *testing.T, n *Net) {
+		a, b, _ := twoHosts(n, Delay(10*ms))
+		c, _ := connected(t, a, b)
+		d, _ := connected(t, a, b)
+		go func() { _, _ = io.Copy(c, zeros{}) }()
+		d.SetWriteDeadline(time.Now().Add(time.Second))
+		_, _ = io.Copy(d, zeros{})
+		d.Close() // with much that the peer has no room for
+		time.Sleep(3 * 24 * time.Hour)
+		if left := inside(n, func() int { return len(n.asleep) }); left == 0 || left > 3 {
+			t.Errorf("%d connections sleep", left)
+		}
+		if left := inside(n, func() int { return len(a.streams) }); left != 1 {
+			t.Errorf("%d streams, one of which somebody holds", left)
+		}
+	})
 }
 
 // The events of a network come in the order of their times and keys.

@@ -114,7 +114,6 @@ func (n *Net) Link(a, b Node, options ...LinkOption) *Link {
 	l.set(options)
 	from.out = append(from.out, l.there)
 	to.out = append(to.out, l.back)
-	n.realms = false
 	return l
 }
 
@@ -175,9 +174,17 @@ func (n *Net) explore() {
 // patience is the least delay after a router for which it pays to look later at what arrives there.
 const patience = 100 * time.Microsecond
 
-// findPatient finds the directions that lead to routers from where everything takes a while. What is on its way when
-// the topology changes stays where it is: it happens in time or earlier.
+// hurry has everything happen in time that is on its way: how long it may be put off is no longer known.
+func (n *Net) hurry() {
+	for _, e := range n.inside {
+		n.events.push(e)
+	}
+	n.inside = nil
+}
+
+// findPatient finds the directions that lead to routers from where everything takes a while.
 func (n *Net) findPatient() {
+	n.hurry()
 	n.slack = math.MaxInt64 / 2
 	for _, v := range n.nodes {
 		least := Time(math.MaxInt64)

@@ -330,7 +330,8 @@ func (c *Conn) Unreachable(err error) {
 	c.soft = err
 }
 
-// Idle says whether a connection waits for nothing but its next keep-alive probe, and the last one was answered.
+// Idle says whether a connection waits for nothing but its next probe, of the peer or of its closed window, and the last
+// one was answered.
 func (c *Conn) Idle() bool {
-	return c.state >= Established && c.probes == 0 && c.flightEmpty() && c.unsent() == 0 && c.dropAt == 0 && c.ackAt == 0
+	return c.state >= Established && c.probes == 0 && c.tries == 0 && c.flightEmpty() && c.dropAt == 0 && c.ackAt == 0
 }

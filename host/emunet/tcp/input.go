@@ -128,7 +128,9 @@ func (c *Conn) inputAck(s *Segment, now Time) bool {
 		c.detectLoss()
 	}
 	if c.flightEmpty() { // where a closed window was probed, there is an answer
-		c.tries = 0
+		if !c.orphan { // nobody waits for an orphan: its peer is not asked for ever
+			c.tries = 0
+		}
 		if before(c.una, c.limit) {
 			c.timerAt = 0
 			c.rtt.restore()
