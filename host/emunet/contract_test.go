@@ -660,7 +660,7 @@ func TestRealTime(t *testing.T) {
 			t.Errorf("%q, %v", buf[:k], err)
 		}
 	})
-	if took < 80*ms || took > 500*ms {
+	if took < 80*ms || took > 5*time.Second { // a busy machine may be late
 		t.Errorf("two round trips of 40 ms took %v", took)
 	}
 }
