@@ -27,12 +27,7 @@ import (
 func emulatedDay(t *testing.T, link pcapng.LinkType) (whole, server []byte) {
 	var everywhere, there bytes.Buffer
 	synctest.Test(t, func(t *testing.T) {
-		n := emunet.New(1)
-		t.Cleanup(func() {
-			if err := n.Close(); err != nil {
-				t.Error(err)
-			}
-		})
+		n := apptest.Net(t, 1)
 		isp, host := n.Router("isp"), n.Host("server", "192.0.2.1", "2001:db8::1")
 		visitor := n.Host("visitor")
 		n.Link(host, isp, emunet.Rate(10*emunet.Mbit), emunet.Delay(10*time.Millisecond), emunet.Loss(0.03), emunet.Reorder(0.03, 5*time.Millisecond))

@@ -21,6 +21,18 @@ import (
 	"github.com/network-utopia/utopia/internal/app"
 )
 
+// Net makes an internet that ends with the test, after all that was started on it. Inside a bubble of testing/synctest
+// it lives in the bubble's time.
+func Net(t testing.TB, seed uint64) *emunet.Net {
+	n := emunet.New(seed)
+	t.Cleanup(func() {
+		if err := n.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return n
+}
+
 // Site is what an instance is to serve.
 type Site struct {
 	Domain   string

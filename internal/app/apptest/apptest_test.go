@@ -28,15 +28,7 @@ const ms = time.Millisecond
 
 // onNet runs a test on an emulated internet inside a bubble.
 func onNet(t *testing.T, seed uint64, test func(t *testing.T, n *emunet.Net)) {
-	synctest.Test(t, func(t *testing.T) {
-		n := emunet.New(seed)
-		t.Cleanup(func() {
-			if err := n.Close(); err != nil {
-				t.Error(err)
-			}
-		})
-		test(t, n)
-	})
+	synctest.Test(t, func(t *testing.T) { test(t, apptest.Net(t, seed)) })
 }
 
 // lookUp asks a server for the address of a name, and whoever it refers to, from the root down: what a resolver does.
