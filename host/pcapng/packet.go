@@ -86,8 +86,9 @@ func AppendUDP(b []byte, ip IP, u UDP, payload []byte) []byte {
 }
 
 // AppendCutUDP is AppendUDP for a payload of which only the beginning was kept: original is how many octets it had. The
-// lengths in the packet are those of the original, and there is no checksum (0) over octets that nobody has. It is
-// written by Writer.CutPacket, with the missing octets counted.
+// lengths in the packet are those of the original. Its checksum cannot be known: in IPv4 there is none (0), and in IPv6,
+// which asks for one (RFC 8200 section 8.1), it is as if the octets that are missing were zeros. The packet is written
+// by Writer.CutPacket, with the missing octets counted.
 func AppendCutUDP(b []byte, ip IP, u UDP, payload []byte, original int) []byte {
 	b, start := appendIP(b, ip, protocolUDP, 0, 8+original)
 	b = binary.BigEndian.AppendUint16(b, u.SrcPort)
@@ -95,8 +96,8 @@ func AppendCutUDP(b []byte, ip IP, u UDP, payload []byte, original int) []byte {
 	b = binary.BigEndian.AppendUint16(b, uint16(8+original))
 	b = append(b, 0, 0)
 	b = append(b, payload...)
-	if len(payload) == original {
-		check := ^fold(pseudo(ip, protocolUDP, len(b)-start) + sum(b[start:]))
+	if len(payload) == original || !ip.is4() {
+		check := ^fold(pseudo(ip, protocolUDP, 8+original) + sum(b[start:]))
 		if check == 0 {
 			check = 0xffff // 0 says that there is none (RFC 768)
 		}

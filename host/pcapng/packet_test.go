@@ -126,6 +126,10 @@ func TestCutUDP(t *testing.T) {
 	if got := AppendCutUDP(nil, v4, UDP{1, 2}, make([]byte, 100), 100); !bytes.Equal(got, whole) {
 		t.Error("what is not cut is as AppendUDP makes it")
 	}
+	zeroed, six := AppendUDP(nil, v6, UDP{1, 2}, make([]byte, 101)), AppendCutUDP(nil, v6, UDP{1, 2}, make([]byte, 61), 101)
+	if !bytes.Equal(six, zeroed[:len(six)]) {
+		t.Errorf("IPv6 has no datagram without a checksum: % x, not % x", six, zeroed)
+	}
 }
 
 func TestICMP(t *testing.T) {
