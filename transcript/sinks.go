@@ -25,16 +25,20 @@ type Event struct {
 	Kind   EventKind
 	Head   Head
 	Entry  Entry  // of a Said
-	Record Record // of an Ended: the whole exchange
+	Record Record // of an Ended: the whole exchange, without the bytes of its messages
 }
 
+// MaxFeedBytes is how many bytes of raw messages one Feed holds for its reader.
+const MaxFeedBytes = 16 << 20
+
 // Feed is a sink that passes events on to one reader. It never blocks: events that find its buffer full are lost and
-// counted.
+// counted, and a message that finds MaxFeedBytes taken comes without its bytes.
 type Feed struct {
 	services []string
 	level    Level
 	events   chan Event
 	lost     atomic.Uint64
+	held     atomic.Int64 // bytes of raw messages in events, and with the reader until Release
 }
 
 // NewFeed returns a Feed of the services named, or of all where none is named, at the level given, that holds up to
@@ -43,8 +47,12 @@ func NewFeed(level Level, buffer int, services ...string) *Feed {
 	return &Feed{services: services, level: level, events: make(chan Event, buffer)}
 }
 
-// Events is where the reader takes them. It is never closed: the reader stops by detaching the feed.
+// Events is where the reader takes them. It is never closed: the reader stops by detaching the feed. At level Bytes the
+// reader gives each event back with Release.
 func (f *Feed) Events() <-chan Event { return f.events }
+
+// Release tells that the reader is done with an event, so that there is room for the bytes of others.
+func (f *Feed) Release(e Event) { f.held.Add(-int64(len(e.Entry.Raw))) }
 
 // Lost is how many events found the buffer full.
 func (f *Feed) Lost() uint64 { return f.lost.Load() }
@@ -60,17 +68,37 @@ func (f *Feed) Level(service string) Level {
 // Begin passes the beginning on.
 func (f *Feed) Begin(x *Exchange) { f.offer(Event{Kind: Began, Head: x.Head()}) }
 
-// Entry passes a line on.
-func (f *Feed) Entry(x *Exchange, e Entry) { f.offer(Event{Kind: Said, Head: x.Head(), Entry: e}) }
+// Entry passes a line on, with its bytes only at level Bytes: another sink may have asked for them.
+func (f *Feed) Entry(x *Exchange, e Entry) {
+	if n := int64(len(e.Raw)); f.level < Bytes || f.held.Add(n) > MaxFeedBytes {
+		if f.level >= Bytes {
+			f.held.Add(-n)
+		}
+		e.Raw = nil
+	}
+	f.offer(Event{Kind: Said, Head: x.Head(), Entry: e})
+}
 
-// End passes the whole exchange on.
-func (f *Feed) End(x *Exchange) { f.offer(Event{Kind: Ended, Head: x.Head(), Record: x.Record()}) }
+// End passes the whole exchange on, without the bytes: they came with the entries.
+func (f *Feed) End(x *Exchange) {
+	f.offer(Event{Kind: Ended, Head: x.Head(), Record: withoutBytes(x.Record())})
+}
+
+// withoutBytes takes the messages' bytes out of a copy that Exchange.Record made: for a sink that has them, or never
+// asked for them, though another did.
+func withoutBytes(r Record) Record {
+	for i := range r.Entries {
+		r.Entries[i].Raw = nil
+	}
+	return r
+}
 
 func (f *Feed) offer(e Event) {
 	select {
 	case f.events <- e:
 	default:
 		f.lost.Add(1)
+		f.Release(e)
 	}
 }
 
@@ -106,7 +134,7 @@ func (j *JSONLines) Entry(*Exchange, Entry) {}
 
 // End writes the line.
 func (j *JSONLines) End(x *Exchange) {
-	line, err := json.Marshal(x.Record())
+	line, err := json.Marshal(withoutBytes(x.Record()))
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.to == nil {

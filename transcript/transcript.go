@@ -257,6 +257,19 @@ func (x *Exchange) Head() Head {
 	return x.record.Head // written once, by Begin
 }
 
+// Wants says whether a sink asks for that much, for those to whom it costs something to know. A nil Exchange wants
+// nothing.
+func (x *Exchange) Wants(l Level) bool { return x != nil && x.level >= l }
+
+// Masked gives what stands for a secret in the bytes of a message: as many asterisks, or the secret itself where the
+// Recorder reveals those.
+func (x *Exchange) Masked(secret string) string {
+	if x != nil && x.reveal {
+		return secret
+	}
+	return strings.Repeat("*", len(secret))
+}
+
 // Line adds a line, or a one-line summary of a message, that took n bytes on the wire.
 func (x *Exchange) Line(d Direction, n int, text string) {
 	if x != nil {
@@ -347,7 +360,7 @@ func printable(text string) string {
 
 func unprintable(r rune) bool { return r == utf8.RuneError || !unicode.IsPrint(r) }
 
-// End closes the record. Only the first End counts.
+// End closes the record. Only the first End counts. The messages' bytes are let go once the sinks have been told.
 func (x *Exchange) End() {
 	if x == nil {
 		return
@@ -363,9 +376,17 @@ func (x *Exchange) End() {
 	for _, s := range x.sinks {
 		s.End(x)
 	}
+	if x.level >= Bytes { // or a Ring would keep them as long as the exchange
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		for i := range x.record.Entries {
+			x.record.Entries[i].Raw = nil
+		}
+	}
 }
 
-// Record returns a copy of the exchange as far as it has gone. A sink must not call it from Entry.
+// Record returns a copy of the exchange as far as it has gone; the messages' bytes are in it until the end, and in what
+// a sink is told of the end. A sink must not call it from Entry.
 func (x *Exchange) Record() Record {
 	if x == nil {
 		return Record{}

@@ -38,7 +38,7 @@ With --json it prints one line of JSON for each exchange when it has ended.`,
 				return err
 			}
 			t := &tracer{session: s, left: count}
-			err := s.instance().Trace(c.Context(), services, t.line)
+			err := s.instance().Trace(c.Context(), transcript.Lines, services, t.line)
 			if errors.Is(err, errEnough) {
 				return nil
 			}

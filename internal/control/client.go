@@ -96,9 +96,12 @@ func (c *Client) RemoveAppPassword(ctx context.Context, name, id string) error {
 }
 
 // Trace follows the exchanges of the services named, or of all, and calls each for every line until ctx ends, the
-// instance stops, or each returns an error, which is passed on.
-func (c *Client) Trace(ctx context.Context, services []string, each func(Line) error) error {
+// instance stops, or each returns an error, which is passed on. At level Bytes the entries have the messages' bytes.
+func (c *Client) Trace(ctx context.Context, level transcript.Level, services []string, each func(Line) error) error {
 	query := url.Values{"service": services}
+	if level >= transcript.Bytes {
+		query.Set("bytes", "1")
+	}
 	answer, err := c.send(ctx, "GET", "/trace?"+query.Encode(), nil)
 	if err != nil {
 		return err

@@ -251,7 +251,7 @@ func TestTrace(t *testing.T) {
 	defer cancel()
 	var got []string
 	enough := errors.New("enough")
-	err := c.Trace(ctx, []string{"dns"}, func(l Line) error {
+	err := c.Trace(ctx, transcript.Lines, []string{"dns"}, func(l Line) error {
 		got = append(got, l.Event)
 		switch l.Event {
 		case "alive": // the feed is attached
@@ -277,10 +277,41 @@ func TestTrace(t *testing.T) {
 	}
 }
 
+// TestTraceOfBytes sees that bytes come to the reader that asks for them, and are recorded only as long.
+func TestTraceOfBytes(t *testing.T) {
+	enough := errors.New("enough")
+	for level, want := range map[transcript.Level]string{transcript.Lines: "", transcript.Bytes: "octets\x00"} {
+		recorder := transcript.New(transcript.Options{Sinks: []transcript.Sink{transcript.NewRing(1, 100)}})
+		c := serve(t, t.TempDir(), &scripted{recorder: recorder}, nil)
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		err := c.Trace(ctx, level, nil, func(l Line) error {
+			switch l.Event {
+			case "alive":
+				x := recorder.Begin(ctx, "dns", "udp", host4, host4)
+				if x.Wants(transcript.Bytes) != (level == transcript.Bytes) {
+					t.Errorf("level %d: bytes are wanted: %v", level, x.Wants(transcript.Bytes))
+				}
+				x.Message(transcript.Received, []byte("octets\x00"), "query")
+				x.End()
+			case "entry":
+				if string(l.Entry.Raw) != want || l.Entry.Bytes != 7 {
+					t.Errorf("level %d: entry %+v", level, l.Entry)
+				}
+				return enough
+			}
+			return nil
+		})
+		if !errors.Is(err, enough) {
+			t.Errorf("trace: %v", err)
+		}
+	}
+}
+
 func TestTraceEnds(t *testing.T) {
 	c := serve(t, t.TempDir(), &scripted{recorder: transcript.New(transcript.Options{})}, nil)
 	ctx, cancel := context.WithCancel(context.Background())
-	err := c.Trace(ctx, nil, func(Line) error { cancel(); return nil })
+	err := c.Trace(ctx, transcript.Lines, nil, func(Line) error { cancel(); return nil })
 	if err != nil {
 		t.Errorf("a trace that its reader ends: %v", err)
 	}

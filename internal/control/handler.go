@@ -120,9 +120,13 @@ func asError(err error) *Error {
 	return &Error{Kind: Internal, Message: err.Error()}
 }
 
-// follow streams events as lines of JSON until the reader goes.
+// follow streams events as lines of JSON until the reader goes; with the messages' bytes where it asks for those.
 func follow(w http.ResponseWriter, r *http.Request, in Instance) {
-	feed := transcript.NewFeed(transcript.Lines, followBuffer, r.URL.Query()["service"]...)
+	level := transcript.Lines
+	if r.URL.Query().Get("bytes") != "" {
+		level = transcript.Bytes
+	}
+	feed := transcript.NewFeed(level, followBuffer, r.URL.Query()["service"]...)
 	detach := in.Follow(feed)
 	defer detach()
 	w.Header().Set("Content-Type", "application/x-ndjson")
@@ -148,6 +152,7 @@ func next(ctx context.Context, feed *transcript.Feed, alive <-chan time.Time) (L
 	case <-alive:
 		return Line{Event: "alive", Lost: feed.Lost()}, true
 	case e := <-feed.Events():
+		feed.Release(e) // the one in hand is no backlog
 		return eventLine(e, feed.Lost()), true
 	}
 }
