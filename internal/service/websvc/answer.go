@@ -29,6 +29,7 @@ type answer struct {
 	streams bool // many answers share the connection, each with a deadline of its own (HTTP/2)
 	x       *transcript.Exchange
 	proto   string
+	bytes   *bytesOf // what was said, octet by octet; nil where nobody asks for that
 
 	code   int // 0 until the header is written
 	sent   int64
@@ -52,7 +53,11 @@ func (a *answer) FlushError() error {
 func (a *answer) WriteHeader(code int) {
 	if a.code == 0 && code >= 200 {
 		a.code = code
-		recordHeader(a.x, a.proto, code, a.Header())
+		if a.bytes != nil {
+			a.bytes.answerHead(code, a.Header())
+		} else {
+			recordHeader(a.x, a.proto, code, a.Header())
+		}
 	}
 	a.ResponseWriter.WriteHeader(code)
 }
@@ -69,6 +74,7 @@ func (a *answer) Write(b []byte) (n int, err error) {
 		m, err := a.ResponseWriter.Write(piece)
 		n += m
 		a.sent += int64(m)
+		a.bytes.answered(piece[:m])
 		if err != nil || n == len(b) {
 			a.failed = err
 			return n, err
@@ -77,7 +83,8 @@ func (a *answer) Write(b []byte) (n int, err error) {
 }
 
 // ReadFrom is io.ReaderFrom. On a plain TCP connection net/http hands a file to sendfile, if it gets the file itself or
-// an io.LimitedReader of it; in every other case this comes back to Write, piece by piece.
+// an io.LimitedReader of it; in every other case this comes back to Write, piece by piece. So it does where somebody asks
+// for the bytes.
 func (a *answer) ReadFrom(src io.Reader) (n int64, err error) {
 	to, ok := a.ResponseWriter.(io.ReaderFrom)
 	rest, limited := src.(*io.LimitedReader)
@@ -85,7 +92,7 @@ func (a *answer) ReadFrom(src io.Reader) (n int64, err error) {
 		rest = &io.LimitedReader{R: src, N: math.MaxInt64}
 	}
 	file, isFile := rest.R.(*os.File)
-	if !ok || !isFile || !a.bare {
+	if !ok || !isFile || !a.bare || a.bytes != nil {
 		return io.CopyBuffer(struct{ io.Writer }{a}, src, make([]byte, pieceSize))
 	}
 	if a.code == 0 {
@@ -151,7 +158,8 @@ func (a *answer) finish() {
 	}
 	a.extend() // for what is still buffered
 	if a.x != nil {
-		a.x.Line(transcript.Sent, int(a.sent), fmt.Sprintf("(%d %s, %d bytes of body)", a.code, http.StatusText(a.code), a.sent))
+		told := a.bytes.finish()
+		a.x.Line(transcript.Sent, int(a.sent-told), fmt.Sprintf("(%d %s, %d bytes of body)", a.code, http.StatusText(a.code), a.sent))
 	}
 	switch {
 	case errors.Is(a.failed, os.ErrDeadlineExceeded):

@@ -94,7 +94,7 @@ func (b *bytesOf) connection(header http.Header) string {
 	switch {
 	case r.ProtoMajor > 1 || header.Get("Connection") != "":
 		return ""
-	case r.ProtoAtLeast(1, 1) && r.Close:
+	case r.ProtoAtLeast(1, 1) && (r.Close || b.awaited): // after a body that was not asked for nobody knows what follows
 		return "close"
 	case !r.ProtoAtLeast(1, 1) && !r.Close && (header.Get("Content-Length") != "" || r.Method == http.MethodHead):
 		return "keep-alive"

@@ -254,3 +254,14 @@ func TestNobodyAsksForBytes(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestAnAwaitedBodyThatNobodyWants is answered at once, though the client sends it only when it is told to.
+func TestAnAwaitedBodyThatNobodyWants(t *testing.T) {
+	t.Parallel()
+	s := start(t, Options{})
+	w := dial(t, addressOf(t, s, "HTTP"))
+	w.send("POST /a.txt HTTP/1.1\r\nHost: " + domain + "\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n")
+	if response, _ := w.receive(); response.StatusCode != http.StatusMethodNotAllowed || !response.Close {
+		t.Errorf("%v", response)
+	}
+}

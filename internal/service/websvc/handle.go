@@ -36,10 +36,16 @@ func (s *Service) handle(w http.ResponseWriter, r *http.Request) {
 	own := s.self.Is(remote)
 	body := &counted{ReadCloser: r.Body}
 	if r.ContentLength != 0 {
+		// In a copy: net/http looks at the body of its own, to answer without a body that the client waits to send.
+		r = r.WithContext(r.Context())
 		r.Body = body
 	}
 	if !own {
 		if a.x = c.begin(r, remote); a.x != nil {
+			if a.x.Wants(transcript.Bytes) {
+				a.bytes = newBytesOf(a.x, r)
+				body.bytes = a.bytes
+			}
 			r = r.WithContext(a.x.Context(r.Context()))
 		}
 		defer func() { c.done(r, a, body.n, start) }()
@@ -165,12 +171,15 @@ func (c *site) done(r *http.Request, a *answer, received int64, start time.Time)
 // counted is a request's body that counts.
 type counted struct {
 	io.ReadCloser
-	n int64
+	n     int64
+	bytes *bytesOf // nil where nobody asks for them
 }
 
 // Read is io.Reader.
 func (b *counted) Read(p []byte) (int, error) {
+	b.bytes.toBeAsked()
 	n, err := b.ReadCloser.Read(p)
 	b.n += int64(n)
+	b.bytes.asked(p[:n], err)
 	return n, err
 }

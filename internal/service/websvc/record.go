@@ -33,6 +33,10 @@ func (c *site) begin(r *http.Request, remote netip.AddrPort) *transcript.Exchang
 	if r.ProtoMajor == 2 {
 		target = r.URL.RequestURI()
 	}
+	if x.Wants(transcript.Bytes) {
+		recordRequestBytes(x, r, target)
+		return x
+	}
 	line(x, transcript.Received, fmt.Sprintf("%s %s %s", r.Method, target, r.Proto))
 	line(x, transcript.Received, "Host: "+r.Host)
 	recordFields(x, transcript.Received, r.Header)
@@ -63,21 +67,33 @@ func recordHeader(x *transcript.Exchange, proto string, code int, header http.He
 
 // recordFields adds header fields by name; their order on the wire is not known.
 func recordFields(x *transcript.Exchange, d transcript.Direction, header http.Header) {
+	for _, name := range sortedNames(header) {
+		for _, value := range header[name] {
+			if secret(name) {
+				x.Secret(d, len(name)+len(value)+4, name+": ", value)
+			} else {
+				line(x, d, name+": "+value)
+			}
+		}
+	}
+}
+
+func sortedNames(header http.Header) []string {
 	names := make([]string, 0, len(header))
 	for name := range header {
 		names = append(names, name)
 	}
 	slices.Sort(names)
-	for _, name := range names {
-		for _, value := range header[name] {
-			switch name {
-			case "Authorization", "Proxy-Authorization", "Cookie", "Set-Cookie":
-				x.Secret(d, len(name)+len(value)+4, name+": ", value)
-			default:
-				line(x, d, name+": "+value)
-			}
-		}
+	return names
+}
+
+// secret says whether a field's value is one.
+func secret(name string) bool {
+	switch name {
+	case "Authorization", "Proxy-Authorization", "Cookie", "Set-Cookie":
+		return true
 	}
+	return false
 }
 
 // line adds a line that had CR LF after it; in HTTP/2 the same is said in fewer bytes.
