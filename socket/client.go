@@ -331,12 +331,12 @@ func (a *asker) askUDP(ctx context.Context, text string) ([]byte, error) {
 	n := 0
 	_, err := io.WriteString(a.conn, text)
 	if err == nil {
-		record(a.x, transcript.Sent, []byte(text))
+		recordDatagram(a.x, transcript.Sent, []byte(text))
 		n, err = a.conn.Read(buf)
 	}
 	switch {
 	case err == nil:
-		record(a.x, transcript.Received, buf[:n])
+		recordDatagram(a.x, transcript.Received, buf[:n])
 		return buf[:n], nil
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		a.x.Line(transcript.Note, 0, "no answer")

@@ -390,6 +390,11 @@ func TestTranscripts(t *testing.T) {
 	if got, want := texts(records[0]), []string{"< hello", "> HELLO"}; !slices.Equal(got, want) {
 		t.Errorf("UDP: %q", got)
 	}
+	say(t, connect(t, "udp", udp), "", "")
+	eventually(t, "the empty datagram's exchange", func() bool { return len(ring.Recent(9)) == 3 && !ring.Recent(9)[0].End.IsZero() })
+	if got, want := texts(ring.Recent(1)[0]), []string{"< ", "> "}; !slices.Equal(got, want) {
+		t.Errorf("an empty datagram: %q", got)
+	}
 	for i, network := range []string{"udp", "tcp"} {
 		if h := records[i].Head; h.Network != network || h.Service != "socket" || !h.Remote.IsValid() || !h.Local.IsValid() {
 			t.Errorf("head %+v", h)

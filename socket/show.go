@@ -21,6 +21,15 @@ func record(x *transcript.Exchange, d transcript.Direction, piece []byte) {
 	}
 }
 
+// recordDatagram adds a datagram to a transcript, which may be an empty one.
+func recordDatagram(x *transcript.Exchange, d transcript.Direction, text []byte) {
+	if len(text) == 0 {
+		x.Message(d, text, "")
+		return
+	}
+	record(x, d, text)
+}
+
 // plain says a network error without the names of the calls that met it.
 func plain(err error) string {
 	var errno syscall.Errno

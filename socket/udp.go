@@ -78,7 +78,7 @@ func (d *datagrams) handle() {
 	}
 	x := s.opts.Transcript.Begin(context.Background(), "socket", "udp", local, remote)
 	defer x.End()
-	record(x, transcript.Received, text)
+	recordDatagram(x, transcript.Received, text)
 	if len(fits) < len(d.answer) {
 		x.Line(transcript.Note, 0, fmt.Sprintf("cut: %d bytes do not fit into a datagram", len(d.answer)))
 	}
@@ -87,7 +87,7 @@ func (d *datagrams) handle() {
 		s.opts.Log.Debug("cannot answer a datagram", "remote", remote, "err", err)
 		return
 	}
-	record(x, transcript.Sent, fits)
+	recordDatagram(x, transcript.Sent, fits)
 	s.opts.Metrics.Exchange("udp", int64(len(text)), int64(len(fits)), time.Since(start))
 }
 

@@ -222,6 +222,7 @@ func (c *session) ended(err error) {
 		h := c.buf[c.start+2 : c.end]
 		if h[2]&0x80 == 0 {
 			c.out = failure([]byte{0, dns.HeaderLen}, h, dns.RcodeFormErr)
+			record(c.x, transcript.Sent, c.out[2:])
 			c.flush()
 		}
 		c.note(RefusedSize, fmt.Sprintf("closed: a query of %d octets; %d are the most", c.wanted()-2, c.opts.MaxQuery))

@@ -384,6 +384,30 @@ func TestTCPTranscript(t *testing.T) {
 	}
 }
 
+// TestTheAnswerToATooLongQueryIsRecorded as every other is.
+func TestTheAnswerToATooLongQueryIsRecorded(t *testing.T) {
+	t.Parallel()
+	sink := &sink{level: transcript.Bytes}
+	r := start(t, Options{Transcript: transcript.New(transcript.Options{Sinks: []transcript.Sink{sink}}), MaxQuery: 100})
+	conn := dial(t, "tcp", r.tcp)
+	var answers [2][]byte
+	for i, size := range []int{100, 101} {
+		if _, err := conn.Write(framed(padded(t, uint16(i), size))); err != nil {
+			t.Fatal(err)
+		}
+		var err error
+		if answers[i], err = readTCP(conn); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_ = conn.Close()
+	eventually(t, "the connection is recorded", func() bool { return len(sink.records()) == 1 })
+	entries := sink.records()[0].Entries
+	if len(entries) != 4 || !bytes.Equal(entries[1].Raw, answers[0]) || entries[2].Dir != transcript.Sent || !bytes.Equal(entries[2].Raw, answers[1]) {
+		t.Errorf("%+v", entries)
+	}
+}
+
 func TestShutdownAnswersWhatWasRead(t *testing.T) {
 	t.Parallel()
 	inside, goOn := make(chan struct{}), make(chan struct{})
