@@ -15,15 +15,23 @@ import (
 )
 
 func newTrace(s *session) *cobra.Command {
-	var count int
+	var f captureFlags
 	c := &cobra.Command{
 		Use:   "trace [service…]",
 		Short: "Follow live who says what to the running instance",
 		Long: `Trace prints the exchanges of the services named, or of all, as they happen: one line for each message, with
 the time, the service, the exchange's number, the peer, and < for what was received or > for what was sent.
-With --json it prints one line of JSON for each exchange when it has ended.`,
+With --json it prints one line of JSON for each exchange when it has ended.
+
+With --pcap it writes packets instead, for Wireshark, tshark and tcpdump: what was said, with TLS already off, in TCP
+connections and datagrams made around it, at the ports where Wireshark knows the protocols (dns at 53, web at 80, also
+where it is HTTPS; socket at 12345). The comment on the first packet of an exchange tells its number and real ports,
+others what the transcript notes. The values of HTTP's Authorization and Cookie fields are asterisks. An earlier
+capture in the file is overwritten.`,
 		Example: `  utopia trace dns web
-  utopia trace dns --json --count 10`,
+  utopia trace dns --json --count 10
+  utopia trace --pcap - | wireshark -k -i -
+  utopia trace web --pcap web.pcapng`,
 		ValidArgsFunction: func(c *cobra.Command, named []string, _ string) ([]string, cobra.ShellCompDirective) {
 			ctx, cancel := context.WithTimeout(c.Context(), completeTimeout)
 			defer cancel()
@@ -31,21 +39,35 @@ With --json it prints one line of JSON for each exchange when it has ended.`,
 			return names, cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(c *cobra.Command, services []string) error {
-			if count < 0 {
-				return usage("--count %d: nothing can be seen fewer than 0 times", count)
+			switch toFile := c.Flags().Changed("pcap"); {
+			case f.count < 0:
+				return usage("--count %d: nothing can be seen fewer than 0 times", f.count)
+			case toFile && f.file == "":
+				return usage("--pcap needs the name of a file, or - for the standard output")
+			case toFile && s.json:
+				return usage("--json and --pcap: a capture is not JSON\nhint: leave one of them out")
+			case f.ipv6 && !toFile:
+				return usage("--ipv6 is about captures\nhint: it goes with --pcap")
 			}
-			if err := s.knownServices(c.Context(), services); err != nil {
+			status, err := s.knownServices(c.Context(), services)
+			if err != nil {
 				return err
 			}
-			t := &tracer{session: s, left: count}
-			err := s.instance().Trace(c.Context(), transcript.Lines, services, t.line)
+			if f.file != "" {
+				return s.capture(c.Context(), f, services, status)
+			}
+			t := &tracer{session: s, left: f.count}
+			err = s.instance().Trace(c.Context(), transcript.Lines, services, t.line)
 			if errors.Is(err, errEnough) {
 				return nil
 			}
 			return err
 		},
 	}
-	c.Flags().IntVar(&count, "count", 0, "stop after this many exchanges have ended (0: never)")
+	c.Flags().IntVar(&f.count, "count", 0, "stop after this many exchanges have ended (0: never)")
+	c.Flags().StringVar(&f.file, "pcap", "", "write packets into this `file` for Wireshark; - is the standard output")
+	c.Flags().BoolVar(&f.ipv6, "ipv6", false, "with --pcap: the exchanges over IPv6 instead of those over IPv4")
+	_ = c.MarkFlagFilename("pcap", "pcapng") // it fails for a flag that is not there
 	return c
 }
 
@@ -69,18 +91,19 @@ func namesOf(status control.Status) []string {
 }
 
 // knownServices refuses the name of what the instance does not serve or record: it would be followed for ever in vain.
-func (s *session) knownServices(ctx context.Context, asked []string) error {
+// It returns what the instance said of itself.
+func (s *session) knownServices(ctx context.Context, asked []string) (control.Status, error) {
 	status, err := s.instance().Status(ctx, false)
 	if err != nil {
-		return err
+		return status, err
 	}
 	known := namesOf(status)
 	for _, name := range asked {
 		if !slices.Contains(known, name) {
-			return usage("%s has no service %q to follow\nhint: there are %s", status.Domain, name, strings.Join(known, ", "))
+			return status, usage("%s has no service %q to follow\nhint: there are %s", status.Domain, name, strings.Join(known, ", "))
 		}
 	}
-	return nil
+	return status, nil
 }
 
 // errEnough ends a trace that was asked for so many exchanges.
