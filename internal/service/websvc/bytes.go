@@ -135,6 +135,15 @@ func (b *bytesOf) asked(piece []byte, err error) {
 	}
 }
 
+// drain reads what nobody has read of a request's body, which has a deadline, as net/http would do afterwards. A body
+// that is too large, or that the client keeps back, is left alone.
+func (b *bytesOf) drain(r *http.Request, limit int64) {
+	if b == nil || b.ended || b.awaited || r.ContentLength == 0 || r.ContentLength > limit {
+		return
+	}
+	_, _ = io.Copy(io.Discard, r.Body) // b is told of it, and says how far it went
+}
+
 // restOfRequest adds what of the request's body was not recorded piece by piece.
 func (b *bytesOf) restOfRequest() {
 	if b.rest > 0 {
@@ -160,7 +169,7 @@ func (b *bytesOf) finish() int64 {
 		return 0
 	}
 	b.restOfRequest()
-	if r := b.request; r.ContentLength != 0 && !b.ended && b.received < max(1, r.ContentLength) {
+	if r := b.request; r.ContentLength != 0 && !b.ended && b.received != r.ContentLength {
 		b.x.Line(transcript.Note, 0, fmt.Sprintf("of the request's body %d bytes were read", b.received))
 	}
 	if b.request.Method == http.MethodHead {

@@ -54,22 +54,24 @@ func TestBytesAreThoseOnTheWire(t *testing.T) {
 	s := start(t, Options{Transcript: recorder})
 	host := "Host: " + domain + "\r\n"
 	for name, request := range map[string]string{
-		"GET":              "GET /a.txt?q=1%20 HTTP/1.1\r\n" + host + "Accept: */*\r\nX-A: 1\r\nX-A: 2\r\n\r\n",
-		"GET to the end":   "GET /a.txt HTTP/1.1\r\n" + host + "Connection: close\r\n\r\n",
-		"HEAD":             "HEAD /a.txt HTTP/1.1\r\n" + host + "Connection: close\r\n\r\n",
-		"HTTP/1.0":         "GET / HTTP/1.0\r\n" + host + "\r\n",
-		"HTTP/1.0, kept":   "GET / HTTP/1.0\r\n" + host + "Connection: keep-alive\r\n\r\n",
-		"missing":          "GET /nothing HTTP/1.1\r\n" + host + "\r\n",
-		"another's host":   "GET / HTTP/1.1\r\nHost: other.test\r\n\r\n",
-		"range":            "GET /a.txt HTTP/1.1\r\n" + host + "Range: bytes=1-2\r\n\r\n",
-		"several ranges":   "GET /a.txt HTTP/1.1\r\n" + host + "Range: bytes=0-0,3-4\r\n\r\n",
-		"not modified":     "GET /a.txt HTTP/1.1\r\n" + host + "If-Modified-Since: Fri, 01 Jan 2100 00:00:00 GMT\r\n\r\n",
-		"body":             "GET /a.txt HTTP/1.1\r\n" + host + "Content-Length: 4\r\n\r\nbody",
-		"chunks":           "GET /a.txt HTTP/1.1\r\n" + host + "Transfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n",
-		"body too large":   "GET /a.txt HTTP/1.1\r\n" + host + "Content-Length: 65537\r\n\r\n",
-		"awaited":          "GET /a.txt HTTP/1.1\r\n" + host + "Content-Length: 4\r\nExpect: 100-continue\r\n\r\nbody",
-		"awaited in vain":  "POST /a.txt HTTP/1.1\r\n" + host + "Content-Length: 4\r\nExpect: 100-continue\r\n\r\n",
-		"method not known": "DELETE /a.txt HTTP/1.1\r\n" + host + "\r\n",
+		"GET":               "GET /a.txt?q=1%20 HTTP/1.1\r\n" + host + "Accept: */*\r\nX-A: 1\r\nX-A: 2\r\n\r\n",
+		"GET to the end":    "GET /a.txt HTTP/1.1\r\n" + host + "Connection: close\r\n\r\n",
+		"HEAD":              "HEAD /a.txt HTTP/1.1\r\n" + host + "Connection: close\r\n\r\n",
+		"HTTP/1.0":          "GET / HTTP/1.0\r\n" + host + "\r\n",
+		"HTTP/1.0, kept":    "GET / HTTP/1.0\r\n" + host + "Connection: keep-alive\r\n\r\n",
+		"missing":           "GET /nothing HTTP/1.1\r\n" + host + "\r\n",
+		"another's host":    "GET / HTTP/1.1\r\nHost: other.test\r\n\r\n",
+		"range":             "GET /a.txt HTTP/1.1\r\n" + host + "Range: bytes=1-2\r\n\r\n",
+		"several ranges":    "GET /a.txt HTTP/1.1\r\n" + host + "Range: bytes=0-0,3-4\r\n\r\n",
+		"not modified":      "GET /a.txt HTTP/1.1\r\n" + host + "If-Modified-Since: Fri, 01 Jan 2100 00:00:00 GMT\r\n\r\n",
+		"body":              "GET /a.txt HTTP/1.1\r\n" + host + "Content-Length: 4\r\n\r\nbody",
+		"chunks":            "GET /a.txt HTTP/1.1\r\n" + host + "Transfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n",
+		"body too large":    "GET /a.txt HTTP/1.1\r\n" + host + "Content-Length: 65537\r\n\r\n",
+		"awaited":           "GET /a.txt HTTP/1.1\r\n" + host + "Content-Length: 4\r\nExpect: 100-continue\r\n\r\nbody",
+		"awaited in vain":   "POST /a.txt HTTP/1.1\r\n" + host + "Content-Length: 4\r\nExpect: 100-continue\r\n\r\n",
+		"body for nobody":   "POST /a.txt HTTP/1.1\r\n" + host + "Content-Length: 4\r\n\r\nbody",
+		"chunks for nobody": "POST /a.txt HTTP/1.1\r\n" + host + "Transfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n",
+		"method not known":  "DELETE /a.txt HTTP/1.1\r\n" + host + "\r\n",
 	} {
 		w := dial(t, addressOf(t, s, "HTTP"))
 		w.send(request)
@@ -216,17 +218,26 @@ func TestLimitsOfBytes(t *testing.T) {
 	}
 }
 
-// TestWhatIsNotReadIsNotClaimed has a body that the service has no use for.
+// TestWhatIsNotReadIsNotClaimed has bodies that are too large, and one that ends early.
 func TestWhatIsNotReadIsNotClaimed(t *testing.T) {
 	t.Parallel()
 	recorder, next := bytesWatched(t)
-	s := start(t, Options{Transcript: recorder})
-	w := dial(t, addressOf(t, s, "HTTP"))
-	head := "POST /a.txt HTTP/1.1\r\nHost: " + domain + "\r\nContent-Length: 4\r\n\r\n"
-	w.send(head + "body")
-	got := next()
-	if got.octets[0] != head || !strings.Contains(strings.Join(got.texts, "\n"), "= of the request's body 0 bytes were read") {
-		t.Errorf("%q, %q", got.octets[0], got.texts)
+	s := start(t, Options{Transcript: recorder, MaxBody: 10})
+	for rest, body := range map[string]string{
+		"Content-Length: 11\r\n\r\nbody": "",
+		"Transfer-Encoding: chunked\r\n\r\n14\r\n" + strings.Repeat("b", 20) + "\r\n0\r\n\r\n": "b\r\nbbbbbbbbbbb\r\n",
+		"Content-Length: 5\r\n\r\nbody": "body",
+	} {
+		w := dial(t, addressOf(t, s, "HTTP"))
+		w.send("POST /a.txt HTTP/1.1\r\nHost: " + domain + "\r\n" + rest)
+		if tcp, ok := w.Conn.(interface{ CloseWrite() error }); !ok || tcp.CloseWrite() != nil {
+			t.Fatal("not closed")
+		}
+		got := next()
+		_, read, _ := strings.Cut(got.octets[0], "\r\n\r\n")
+		if read != body || !strings.Contains(strings.Join(got.texts, "\n"), "= of the request's body ") {
+			t.Errorf("%q: %q is recorded, %q", rest, read, got.texts)
+		}
 	}
 }
 

@@ -65,6 +65,7 @@ func (s *Service) handle(w http.ResponseWriter, r *http.Request) {
 	default:
 		c.files.ServeHTTP(a, r)
 	}
+	a.bytes.drain(r, c.opts.MaxBody)
 	a.finish()
 }
 
