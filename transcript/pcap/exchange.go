@@ -15,7 +15,7 @@ import (
 type exchange struct {
 	head   transcript.Head
 	stream bool    // over TCP, or over what stands on it
-	framed bool    // each message of the stream has its length before it
+	framed bool    // in a stream each message has its length before it
 	sides  [2]side // who sends in each direction: Received the peer, Sent the recording side
 	client transcript.Direction
 	seen   [2]int // octets on the wire that were told, by direction
@@ -46,7 +46,7 @@ func (x *exchange) flow() flow { return flow{x.sides[x.client].at, x.sides[x.ser
 // newExchange decides who stands where in the capture.
 func (w *Writer) newExchange(h transcript.Head) *exchange {
 	x := &exchange{head: h, stream: h.Network != "udp", last: h.Start, client: w.client(h)}
-	x.framed = x.stream && h.Service == "dns" // RFC 1035 section 4.2.2; the rooms of dns record messages without it
+	x.framed = h.Service == "dns" // RFC 1035 section 4.2.2; the rooms of dns record messages without it
 	x.sides[transcript.Received].at = unmap(h.Remote)
 	x.sides[transcript.Sent].at = unmap(h.Local)
 	server := &x.sides[x.server()]

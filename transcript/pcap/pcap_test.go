@@ -48,6 +48,9 @@ func TestConnection(t *testing.T) {
 			}
 		}
 	}
+	if packets[0].seq == packets[1].seq {
+		t.Error("both sides begin with the same sequence number")
+	}
 	if packets[0].ack != 0 || !packets[0].at.Equal(start) || !packets[3].at.Equal(start.Add(time.Second)) || !packets[8].at.Equal(start.Add(2*time.Second)) {
 		t.Errorf("times %v, %v, %v", packets[0].at, packets[3].at, packets[8].at)
 	}

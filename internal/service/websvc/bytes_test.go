@@ -149,6 +149,25 @@ func TestSecretsInBytes(t *testing.T) {
 	}
 }
 
+// TestNobodyIsToldToContinueAfterTheAnswer has a handler that answers before it reads.
+func TestNobodyIsToldToContinueAfterTheAnswer(t *testing.T) {
+	t.Parallel()
+	x := transcript.New(transcript.Options{Sinks: []transcript.Sink{transcript.NewFeed(transcript.Bytes, 100)}}).
+		Begin(t.Context(), "web", "tcp", netip.AddrPort{}, netip.AddrPort{})
+	r, err := http.NewRequestWithContext(t.Context(), "POST", "http://"+domain+"/", strings.NewReader("body"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Expect", "100-continue")
+	b := newBytesOf(x, r)
+	b.answerHead(200, http.Header{})
+	before := len(x.Record().Entries)
+	b.toBeAsked()
+	if n := len(x.Record().Entries); n != before {
+		t.Errorf("%d entries more", n-before)
+	}
+}
+
 // TestHTTP2InBytes is shown as the HTTP/1.1 that it stands for.
 func TestHTTP2InBytes(t *testing.T) {
 	t.Parallel()
@@ -185,7 +204,7 @@ func TestHTTP2InBytes(t *testing.T) {
 func TestLimitsOfBytes(t *testing.T) {
 	t.Parallel()
 	recorder, next := bytesWatched(t)
-	large := bytes.Repeat([]byte("0123456789abcdef"), transcript.MaxRawBytes/8)
+	large := bytes.Repeat([]byte("0123456789abcdef"), transcript.MaxRawBytes/2)
 	root := folder(t, map[string]string{"large": string(large), "a.txt": "hello"})
 	s := start(t, Options{Transcript: recorder, Root: root, MaxBody: 1 << 20})
 	host := "Host: " + domain + "\r\n"
