@@ -83,7 +83,7 @@ func cmdDoc(ts *testscript.TestScript, neg bool, args []string) {
 const repository = "../.."
 
 func runStep(ts *testscript.TestScript, document string, s step) {
-	for _, program := range []string{"dig", "curl"} {
+	for _, program := range []string{"dig", "curl", "tshark", "tcpdump"} {
 		if regexp.MustCompile(`(^|[|;(] *)`+program+` `).MatchString(s.command) && !available(ts, program) {
 			return
 		}
