@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
+	"net/http"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -115,6 +118,33 @@ func TestThreeRoundTrips(t *testing.T) {
 			}
 		})
 	}
+}
+
+// HTTPS costs one round trip more (RFC 8446 section 2), and certificates live in the bubble's time.
+func TestFourRoundTrips(t *testing.T) {
+	onNet(t, 1, func(t *testing.T, n *emunet.Net) {
+		client, server := n.Host("client"), n.Host("server")
+		n.Link(client, server, emunet.Delay(50*ms))
+		a := apptest.Start(t, server, apptest.Site{Domain: "a.test", Files: map[string]string{"www/index.html": "small page"}})
+		root, err := a.RootCertificate(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		roots := x509.NewCertPool()
+		roots.AppendCertsFromPEM([]byte(root.PEM))
+		browser := apptest.Browser(t, client)
+		browser.Transport.(*http.Transport).TLSClientConfig = &tls.Config{RootCAs: roots, ServerName: "www.a.test", MinVersion: tls.VersionTLS13}
+		start := time.Now()
+		address := lookUp(t, client, server.Addr(), "www.a.test")
+		page := apptest.Get(t, browser, "https://"+address.String()+"/", "www.a.test")
+		if took := time.Since(start); page != "small page" || (took-400*ms).Abs() > time.Microsecond {
+			t.Errorf("%q after %v", page, took)
+		}
+		time.Sleep(time.Hour)
+		if got := apptest.Get(t, browser, "https://"+address.String()+"/", "www.a.test"); got != "small page" {
+			t.Errorf("an hour later: %q", got)
+		}
+	})
 }
 
 // The upper-case service of an instance, over both transports; TCP mends losses, UDP does not.
