@@ -30,19 +30,24 @@ type stream struct {
 
 	readable, writable sync.Cond
 	readers, writers   int
+	turn               sync.Cond // of those that write
+	turns              int       // who wait for theirs
+	writing            bool
 	readBy, writeBy    limit
 	timer              sleeper
 	queued             bool
 	closed             bool // by the program
 	gone               bool // out of the host's tables
 	linger             bool // Close waits for nobody: SetLinger(0)
+	deaf               bool // CloseRead
+	told               bool // why it failed
 }
 
 var _ net.Conn = (*stream)(nil)
 
 func (h *Host) newStream(ends pair, id uint64) *stream {
 	s := &stream{h: h, id: id, ends: ends}
-	s.readable.L, s.writable.L = &h.net.mu, &h.net.mu
+	s.readable.L, s.writable.L, s.turn.L = &h.net.mu, &h.net.mu, &h.net.mu
 	s.emit = func(segment *tcp.Segment) { h.sendSegment(ends, segment, s.now) }
 	h.streams[ends] = s
 	return s
@@ -175,8 +180,14 @@ func (s *stream) vanish() {
 	if s.dialing != nil {
 		s.dialing.end(nil, errClosed)
 	}
+	s.wakeAll()
+}
+
+// wakeAll has whoever waits look again.
+func (s *stream) wakeAll() {
 	s.h.net.broadcast(&s.readable, s.readers)
 	s.h.net.broadcast(&s.writable, s.writers)
+	s.h.net.broadcast(&s.turn, s.turns)
 }
 
 // replaceable says whether a SYN begins a connection anew whose last one is over but for the wait (RFC 9293 section
@@ -200,19 +211,14 @@ func (s *stream) Read(p []byte) (int, error) {
 		switch {
 		case s.closed:
 			return 0, s.opError("read", net.ErrClosed)
-		case s.readBy.passed(n.clock()):
-			return 0, s.opError("read", os.ErrDeadlineExceeded)
 		case len(p) == 0:
 			return 0, nil
+		case s.readBy.passed(n.clock()):
+			return 0, s.opError("read", os.ErrDeadlineExceeded)
 		case s.tcp.Readable():
-			got, err := s.tcp.Read(p)
-			if s.tcp.Urgent() {
-				s.touch()
-			}
-			if err != nil && !errors.Is(err, io.EOF) {
-				err = s.opError("read", err)
-			}
-			return got, err
+			return s.take(p)
+		case s.deaf:
+			return 0, io.EOF
 		}
 		s.readers++
 		s.sleep()
@@ -222,18 +228,40 @@ func (s *stream) Read(p []byte) (int, error) {
 	}
 }
 
-// Write writes all of p, and waits where the send buffer is full.
+// take reads what there is.
+func (s *stream) take(p []byte) (int, error) {
+	got, err := s.tcp.Read(p)
+	if s.tcp.Urgent() {
+		s.touch()
+	}
+	switch {
+	case err == nil || errors.Is(err, io.EOF):
+		return got, err
+	case s.told: // why a connection failed is told once, as by the system: it has ended, then
+		return got, io.EOF
+	}
+	s.told = true
+	return got, s.opError("read", err)
+}
+
+// Write writes all of p, and waits where the send buffer is full. What two write at once is not mixed.
 func (s *stream) Write(p []byte) (written int, err error) {
 	n := s.h.net
 	n.use()
 	defer n.settle()
+	for s.writing && !s.closed {
+		s.turns++
+		n.arm(n.clock())
+		s.turn.Wait()
+		s.turns--
+	}
+	s.writing = true
+	defer func() {
+		s.writing = false
+		n.broadcast(&s.turn, s.turns)
+	}()
 	for {
-		switch err := s.tcp.WriteError(); {
-		case s.closed:
-			return written, s.opError("write", net.ErrClosed)
-		case s.writeBy.passed(n.clock()):
-			return written, s.opError("write", os.ErrDeadlineExceeded)
-		case err != nil:
+		if err := s.mayWrite(); err != nil {
 			return written, s.opError("write", err)
 		}
 		if took := s.tcp.Write(p[written:]); took > 0 {
@@ -255,23 +283,55 @@ func (s *stream) Write(p []byte) (written int, err error) {
 	}
 }
 
+// mayWrite says why nothing can be written.
+func (s *stream) mayWrite() error {
+	err := s.tcp.WriteError()
+	switch {
+	case s.closed:
+		return net.ErrClosed
+	case s.writeBy.passed(s.h.net.clock()):
+		return os.ErrDeadlineExceeded
+	case err != nil && s.tcp.Err() != nil && s.told:
+		return syscall.EPIPE
+	}
+	s.told = s.told || s.tcp.Err() != nil
+	return err
+}
+
 // CloseWrite ends what this side says; the other may go on (half-close).
 func (s *stream) CloseWrite() error {
 	s.h.net.use()
 	defer s.h.net.settle()
-	if s.closed {
-		return s.opError("close", net.ErrClosed)
-	}
-	if err := s.tcp.WriteError(); err != nil && s.tcp.State() == tcp.Closed {
-		return s.opError("close", os.NewSyscallError("shutdown", syscall.ENOTCONN))
+	if err := s.mayShut(); err != nil {
+		return s.opError("close", err)
 	}
 	s.tcp.CloseWrite()
 	s.touch()
 	return nil
 }
 
-// CloseRead does nothing but agree: what arrives is kept for whoever reads it.
-func (s *stream) CloseRead() error { return nil }
+// CloseRead has reads wait no more: where nothing has arrived they give io.EOF. The peer is told nothing.
+func (s *stream) CloseRead() error {
+	s.h.net.use()
+	defer s.h.net.settle()
+	if err := s.mayShut(); err != nil {
+		return s.opError("close", err)
+	}
+	s.deaf = true
+	s.h.net.broadcast(&s.readable, s.readers)
+	return nil
+}
+
+// mayShut says why one side cannot be ended.
+func (s *stream) mayShut() error {
+	switch state := s.tcp.State(); {
+	case s.closed:
+		return net.ErrClosed
+	case state == tcp.Closed || state == tcp.TimeWait: // both sides have ended
+		return os.NewSyscallError("shutdown", syscall.ENOTCONN)
+	}
+	return nil
+}
 
 // Close gives the connection up: what was written is sent yet. Where something has come that was not read, or after
 // SetLinger(0), the peer gets a reset.
@@ -290,8 +350,7 @@ func (s *stream) Close() error {
 	if !s.gone {
 		s.touch()
 	}
-	s.h.net.broadcast(&s.readable, s.readers)
-	s.h.net.broadcast(&s.writable, s.writers)
+	s.wakeAll()
 	return nil
 }
 
@@ -329,8 +388,7 @@ func (s *stream) deadlines(t time.Time, set ...*limit) error {
 	if s.gone {
 		return nil
 	}
-	n.broadcast(&s.readable, s.readers) // whoever waits looks again
-	n.broadcast(&s.writable, s.writers)
+	s.wakeAll()
 	return nil
 }
 
@@ -339,12 +397,22 @@ func (s *stream) deadlines(t time.Time, set ...*limit) error {
 func (s *stream) SetLinger(seconds int) error {
 	s.h.net.mu.Lock()
 	defer s.h.net.mu.Unlock()
+	if s.closed {
+		return s.opError("set", net.ErrClosed)
+	}
 	s.linger = seconds == 0
 	return nil
 }
 
-// SetNoDelay does nothing: small segments never wait (RFC 896 is off, as in Go).
-func (s *stream) SetNoDelay(bool) error { return nil }
+// SetNoDelay changes nothing: small segments never wait (RFC 896 is off, as in Go).
+func (s *stream) SetNoDelay(bool) error {
+	s.h.net.mu.Lock()
+	defer s.h.net.mu.Unlock()
+	if s.closed {
+		return s.opError("set", net.ErrClosed)
+	}
+	return nil
+}
 
 // SetKeepAlive turns keep-alive probes on or off.
 func (s *stream) SetKeepAlive(on bool) error {

@@ -20,7 +20,7 @@ type Time = time.Duration
 // Config are the settings of one end. The zero value is fit for use.
 type Config struct {
 	MSS           int // the largest payload of a segment that fits the path; zero means 1460
-	ReceiveBuffer int // octets; zero means [DefaultReceiveBuffer]. It bounds the window that is announced
+	ReceiveBuffer int // octets, at least 128; zero means [DefaultReceiveBuffer]. It bounds the window that is announced
 	SendBuffer    int // octets at most; zero means [DefaultSendBuffer]. It grows with the congestion window
 
 	DelayedACK time.Duration // how long an acknowledgement may wait for company; zero means 40 ms, below zero not at all
@@ -71,7 +71,7 @@ func (c Config) withDefaults() Config {
 			*value = to
 		}
 	}
-	c.ReceiveBuffer = min(c.ReceiveBuffer, maxWindowField<<scale)
+	c.ReceiveBuffer = min(max(c.ReceiveBuffer, 1<<scale), maxWindowField<<scale)
 	return c
 }
 
@@ -234,7 +234,8 @@ func (c *Conn) WriteError() error {
 // Readable says whether Read would not have to wait.
 func (c *Conn) Readable() bool { return c.recv.length > 0 || c.finRead || c.state == Closed }
 
-// Read copies what has arrived to p; io.EOF after the peer's FIN, 0 and nil where there is nothing yet.
+// Read copies what has arrived to p; io.EOF after the peer's FIN, even if a reset came later, 0 and nil where there is
+// nothing yet.
 func (c *Conn) Read(p []byte) (int, error) {
 	if c.recv.length > 0 {
 		n := c.recv.read(p)
@@ -242,7 +243,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 		return n, nil
 	}
 	switch {
-	case c.state == Closed && c.err != nil:
+	case c.state == Closed && c.err != nil && !c.finRead:
 		return 0, c.err
 	case c.finRead || c.state == Closed:
 		return 0, io.EOF
@@ -252,13 +253,16 @@ func (c *Conn) Read(p []byte) (int, error) {
 
 // afterRead announces the window when it has at least doubled (RFC 9293 section 3.8.6.2.2).
 func (c *Conn) afterRead() {
-	if left := int(c.edge - c.recv.next); c.receiving() && c.room() >= 2*left && c.room() >= left+c.mss {
+	if left := int(c.edge - c.recv.next); c.receiving() && c.room() >= 2*left && c.room() >= left+c.leastOpening() {
 		c.ackNow = true
 	}
 }
 
 // room is the window that there is to announce.
 func (c *Conn) room() int { return max(c.cfg.ReceiveBuffer-c.recv.length-c.recv.held, 0) }
+
+// leastOpening is by how much the edge of the window moves at least: a segment, or half of what there can be.
+func (c *Conn) leastOpening() int { return min(c.mss, c.cfg.ReceiveBuffer/2) }
 
 // receiving says whether the peer may still send data.
 func (c *Conn) receiving() bool {

@@ -62,7 +62,6 @@ func (c *Conn) inputSynSent(s *Segment, now Time) {
 	case s.Flags&SYN != 0: // both ends dial: RFC 9293 section 3.5, figure 7
 		c.synced(s)
 		c.state = SynReceived
-		c.flight.timeout()
 	}
 }
 
@@ -102,6 +101,8 @@ func (c *Conn) inputReset(s *Segment) {
 		c.close(syscall.ECONNREFUSED)
 	case c.state == TimeWait || c.orphan:
 		c.close(nil)
+	case c.state == CloseWait: // as on Linux: what there was to read is complete
+		c.close(syscall.EPIPE)
 	default:
 		c.close(syscall.ECONNRESET)
 	}
@@ -109,15 +110,15 @@ func (c *Conn) inputReset(s *Segment) {
 
 // inputAck takes the acknowledgement and the window; false where the segment goes no further.
 func (c *Conn) inputAck(s *Segment, now Time) bool {
-	if before(c.nxt, s.Ack) {
+	switch news := before(c.una, s.Ack) && !before(c.nxt, s.Ack); {
+	case c.state == SynReceived && news:
+		c.establish(s, now)
+	case c.state == SynReceived:
+		c.resetDue, c.resetSeq = true, s.Ack
+		return false
+	case before(c.nxt, s.Ack):
 		c.ackNow = true
 		return false
-	}
-	if c.state == SynReceived {
-		if !before(c.una, s.Ack) {
-			return false
-		}
-		c.establish(s, now)
 	}
 	if before(s.Ack, c.una) {
 		return true
@@ -215,8 +216,8 @@ func (c *Conn) inputData(s *Segment, now Time) {
 		c.Abort() // nobody will read it
 		return
 	}
-	if s.Flags&FIN != 0 {
-		c.finKnown, c.finAt = true, s.Seq+uint32(len(s.Payload))
+	if at := s.Seq + uint32(len(s.Payload)); s.Flags&FIN != 0 && before(at, c.edge) {
+		c.finKnown, c.finAt = true, at
 	}
 	if len(s.Payload) > 0 {
 		c.inputPayload(s, now)

@@ -40,6 +40,10 @@ func (c *Conn) Output(now Time, emit func(*Segment)) {
 }
 
 func (c *Conn) emitReset(emit func(*Segment)) {
+	if c.state == SynSent || c.state == SynReceived { // of what was never said: RFC 9293 section 3.10.7.3
+		emit(&Segment{Seq: c.resetSeq, Flags: RST})
+		return
+	}
 	emit(&Segment{Seq: c.resetSeq, Ack: c.recv.next, Flags: RST | ACK})
 }
 
@@ -75,7 +79,7 @@ func (c *Conn) outputData(now Time, emit func(*Segment)) (sent bool) {
 		c.cc.idle(now-c.sentAt, c.rtt.rto)
 	}
 	for r := c.flight.next(); r != nil; r = c.flight.next() {
-		if c.flight.octets+int(r.length) > c.cc.window && !c.cc.fast {
+		if c.flight.octets > 0 && c.flight.octets+int(r.length) > c.cc.window && !c.cc.fast {
 			c.cc.limited = true
 			return sent
 		}
@@ -132,10 +136,13 @@ func (c *Conn) nextNew(now Time) (n int, ok bool) {
 		return 0, false
 	}
 	room := int(int32(c.limit - c.nxt))
-	if octets > 0 && room < octets {
-		return c.squeeze(max(room, 0), now)
+	switch {
+	case room >= n:
+		return n, true
+	case octets > 0 && room == octets: // the FIN waits for room
+		return octets, true
 	}
-	return n, true
+	return c.squeeze(max(room, 0), now)
 }
 
 // squeeze decides what goes into a window that is smaller than the segment: nothing, until it opens, or is half of the
@@ -195,7 +202,7 @@ func (c *Conn) segment(seq uint32, flags Flags) *Segment {
 // segment (RFC 9293 section 3.8.6.2.2), and never moves back.
 func (c *Conn) announce(room int) int {
 	left := int(int32(c.edge - c.recv.next))
-	if room-left < min(c.mss, c.cfg.ReceiveBuffer/2) {
+	if room-left < c.leastOpening() {
 		return left
 	}
 	return min(room, maxWindowField<<scale)

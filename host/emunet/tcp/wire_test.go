@@ -38,9 +38,15 @@ type wire struct {
 // dialled gives both ends of a connection that is open; the one that dialled is 0.
 func dialled(t testing.TB, delay Time, configs ...Config) *wire {
 	t.Helper()
+	return dialledFrom(t, delay, [2]uint32{1000, 5000}, configs...)
+}
+
+// dialledFrom is dialled with initial sequence numbers.
+func dialledFrom(t testing.TB, delay Time, iss [2]uint32, configs ...Config) *wire {
+	t.Helper()
 	w := &wire{t: t, delay: delay}
 	configs = append(configs, Config{}, Config{})
-	w.end[0] = Dial(configs[0], 1000, 0)
+	w.end[0] = Dial(configs[0], iss[0], 0)
 	w.out(0)
 	if len(w.air) != 1 || w.air[0].s.Flags != SYN {
 		t.Fatalf("Dial sends %v", w.log)
@@ -48,7 +54,7 @@ func dialled(t testing.TB, delay Time, configs ...Config) *wire {
 	w.now = delay
 	syn := w.air[0].s
 	w.air = nil
-	w.end[1] = Accept(configs[1], 5000, &syn, w.now)
+	w.end[1] = Accept(configs[1], iss[1], &syn, w.now)
 	w.out(1)
 	w.run(w.now + 2*delay)
 	if w.end[0].State() != Established || w.end[1].State() != Established {
@@ -191,7 +197,8 @@ func pattern(n int) []byte {
 // what the other has written, to the end.
 func anyRun(t testing.TB, seed uint64, loss, held float64, size int) {
 	r := rand.New(rand.NewPCG(seed, 7))
-	w := dialled(t, Time(1+r.IntN(100))*ms, Config{ReceiveBuffer: 2000 + r.IntN(100000), MSS: 100 + r.IntN(1400)}, Config{ReceiveBuffer: 2000 + r.IntN(100000)})
+	iss := [2]uint32{-uint32(r.IntN(2 * (size + 2))), -uint32(r.IntN(2 * (size + 2)))} // about half of the runs pass 2^32
+	w := dialledFrom(t, Time(1+r.IntN(100))*ms, iss, Config{ReceiveBuffer: 2000 + r.IntN(100000), MSS: 100 + r.IntN(1400)}, Config{ReceiveBuffer: 2000 + r.IntN(100000)})
 	w.meddle = func(from int, s *Segment) (bool, Time) {
 		h := Time(0)
 		if r.Float64() < held {
@@ -276,6 +283,9 @@ func check(t testing.TB, c *Conn) {
 	}
 	if held != c.recv.held {
 		t.Fatalf("%d octets apart, counted %d", held, c.recv.held)
+	}
+	if c.state >= SynReceived && before(c.edge, c.recv.next) {
+		t.Fatalf("expects %d, past the edge of the window at %d", c.recv.next, c.edge)
 	}
 	if c.recv.length+c.recv.held > c.cfg.ReceiveBuffer {
 		t.Fatalf("%d octets held, the buffer has room for %d", c.recv.length+c.recv.held, c.cfg.ReceiveBuffer)
