@@ -63,6 +63,7 @@ func TestSmallObject(t *testing.T) {
 				c = dial(t, a, "tcp", at(b, 80))
 				fetch(t, c, size)
 			})
+			t.Logf("12,000 octets at %d Mbit/s on a new connection: %v", rate/Mbit, took)
 			if want := 2*rtt + sending(onWire(size), rate); off(took, want) > 0.005 {
 				t.Errorf("at %d Mbit/s a new connection takes %v, 2 RTT + F/R is %v", rate/Mbit, took, want)
 			}
@@ -70,6 +71,7 @@ func TestSmallObject(t *testing.T) {
 				t.Errorf("at %d Mbit/s a new connection takes %v, 2 RTT + F/R without headers is %v", rate/Mbit, took, plain)
 			}
 			took = fetch(t, c, size)
+			t.Logf("and once more on it: %v", took)
 			if want := rtt + sending(onWire(size), rate); off(took, want) > 0.005 {
 				t.Errorf("at %d Mbit/s a persistent connection takes %v, RTT + F/R is %v", rate/Mbit, took, want)
 			}
@@ -125,6 +127,7 @@ func TestSlowStart(t *testing.T) {
 				c := dial(t, a, "tcp", at(b, 80))
 				took := fetch(t, c, size)
 				want := rtt/2 + sending(headers+len(fmt.Sprintln(size)), rate) + predict(size, rate, rtt/2)
+				t.Logf("%d octets at %d Mbit/s: %v, predicted %v", size, rate/Mbit, took, want)
 				if off(took, want) > 0.01 {
 					t.Errorf("%d octets at %d Mbit/s take %v, predicted %v", size, rate/Mbit, took, want)
 				}

@@ -113,6 +113,7 @@ func TestThreeRoundTrips(t *testing.T) {
 			if rate > 0 {
 				want += time.Duration(int64(there.Octets+back.Octets) * 8 * int64(time.Second) / rate)
 			}
+			t.Logf("at %d bit/s: %v; three round trips and what %d octets take: %v", rate, took, there.Octets+back.Octets, want)
 			if off := (took - want).Abs(); off > time.Microsecond {
 				t.Errorf("at %d bit/s it took %v; three round trips and %d octets are %v", rate, took, there.Octets+back.Octets, want)
 			}
