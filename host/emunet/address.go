@@ -49,37 +49,42 @@ func parse(network, address string) (place, error) {
 	}
 	l := place{port: uint16(port)}
 	switch {
-	case name == "" && family == "4":
+	case name == "" && family == "6":
+		l.addr = netip.IPv6Unspecified()
+	case name == "" || name == "::" && family == "4":
 		l.addr = netip.IPv4Unspecified()
-	case name == "":
-		l.addr, l.dual = netip.IPv6Unspecified(), family == ""
 	case name == "localhost" && family == "6":
 		l.addr = netip.IPv6Loopback()
 	case name == "localhost":
-		l.addr = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+		l.addr = loopback4()
 	default:
 		if l.addr, err = netip.ParseAddr(name); err != nil || l.addr.Zone() != "" {
 			return place{}, &net.DNSError{Err: "an emulated host dials addresses, not names", Name: name, IsNotFound: true}
 		}
 		l.addr = l.addr.Unmap()
-		l.dual = family == "" && l.addr == netip.IPv6Unspecified()
 	}
+	l.dual = family == "" && l.addr.IsUnspecified()
 	if family == "4" && !l.addr.Is4() || family == "6" && l.addr.Is4() {
 		return place{}, &net.AddrError{Err: "mismatched local address type", Addr: address}
 	}
 	return l, nil
 }
 
-// dialled is the address that a connection to the place goes to: the host itself for an unspecified one.
-func (l place) dialled() netip.AddrPort {
+func loopback4() netip.Addr { return netip.AddrFrom4([4]byte{127, 0, 0, 1}) }
+
+// dialled are the addresses that a connection to the place is tried with, one after the other: the host itself for an
+// unspecified one.
+func (l place) dialled() []netip.AddrPort {
+	v4, v6 := netip.AddrPortFrom(loopback4(), l.port), netip.AddrPortFrom(netip.IPv6Loopback(), l.port)
 	switch {
 	case !l.addr.IsUnspecified():
-	case l.addr.Is4() || l.dual:
-		l.addr = netip.AddrFrom4([4]byte{127, 0, 0, 1})
-	default:
-		l.addr = netip.IPv6Loopback()
+		return []netip.AddrPort{l.addrPort()}
+	case l.addr.Is4():
+		return []netip.AddrPort{v4}
+	case l.dual:
+		return []netip.AddrPort{v6, v4}
 	}
-	return l.addrPort()
+	return []netip.AddrPort{v6}
 }
 
 // has says whether the host can be spoken to at an address.
@@ -95,6 +100,9 @@ func (h *Host) bind(ctx context.Context, network, address string, taken func(pla
 	}
 	if err := ctx.Err(); err != nil {
 		return place{}, ctxError(err)
+	}
+	if l.dual { // as in package net, 0.0.0.0 is all of them: "tcp4" is IPv4 alone
+		l.addr = netip.IPv6Unspecified()
 	}
 	if !h.has(l.addr) {
 		return place{}, os.NewSyscallError("bind", syscall.EADDRNOTAVAIL)

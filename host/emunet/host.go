@@ -305,22 +305,35 @@ func (h *Host) Dial(ctx context.Context, network, address string) (net.Conn, err
 	if err != nil {
 		return nil, opError("dial", network, nil, err)
 	}
-	to := remote.dialled()
 	h.net.use()
 	defer h.net.settle()
+	var first error
+	for _, to := range remote.dialled() {
+		c, err := h.dial(ctx, network, to)
+		if err == nil {
+			return c, nil
+		}
+		if first == nil {
+			first = opError("dial", network, netAddr(network, to), err)
+		}
+	}
+	return nil, first
+}
+
+func (h *Host) dial(ctx context.Context, network string, to netip.AddrPort) (net.Conn, error) {
 	if err := ctx.Err(); err != nil {
-		return nil, opError("dial", network, netAddr(network, to), ctxError(err))
+		return nil, ctxError(err)
 	}
 	if isUDP(network) {
 		c, err := h.connect(to)
 		if err != nil {
-			return nil, opError("dial", network, netAddr(network, to), err)
+			return nil, err
 		}
 		return c, nil
 	}
 	s, err := h.dialStream(ctx, to)
 	if err != nil {
-		return nil, opError("dial", network, netAddr(network, to), err)
+		return nil, err
 	}
 	return s, nil
 }

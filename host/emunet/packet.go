@@ -2,6 +2,7 @@ package emunet
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/network-utopia/utopia/host/emunet/tcp"
 )
@@ -170,8 +171,11 @@ func (v *node) originate(p *packet, now Time) {
 
 // source is the address from which the machine speaks to another; an invalid one where it has none of that family.
 func (v *node) source(to netip.Addr) netip.Addr {
-	if to.IsLoopback() && v.host != nil {
+	switch {
+	case slices.Contains(v.addrs, to) || to == netip.IPv6Loopback() && v.host != nil:
 		return to
+	case to.IsLoopback() && v.host != nil:
+		return loopback4()
 	}
 	for _, a := range v.addrs {
 		if a.Is4() == to.Is4() {

@@ -185,8 +185,16 @@ func (c *packetConn) ReadFromUDPAddrPort(p []byte) (int, netip.AddrPort, error) 
 	return n, from, err
 }
 
-// Read reads a datagram of any sender, or of the one that was dialled.
+// Read reads a datagram of any sender, or of the one that was dialled. To read nothing takes none, as in package net.
 func (c *packetConn) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		c.h.net.mu.Lock()
+		defer c.h.net.mu.Unlock()
+		if c.closed {
+			return 0, c.opError("read", netip.AddrPort{}, net.ErrClosed)
+		}
+		return 0, nil
+	}
 	n, _, _, err := c.ReadAddressed(p)
 	return n, err
 }
@@ -195,7 +203,11 @@ func (c *packetConn) Read(p []byte) (int, error) {
 func (c *packetConn) WriteAddressed(p []byte, from, to netip.AddrPort) (int, error) {
 	c.h.net.use()
 	defer c.h.net.settle()
-	if err := c.write(p, from.Addr(), netip.AddrPortFrom(to.Addr().Unmap(), to.Port())); err != nil {
+	at := netip.AddrPortFrom(to.Addr().Unmap(), to.Port())
+	if at.Addr().IsUnspecified() {
+		at = place{addr: at.Addr(), port: at.Port()}.dialled()[0]
+	}
+	if err := c.write(p, from.Addr(), at); err != nil {
 		return 0, c.opError("write", to, err)
 	}
 	return len(p), nil
@@ -211,7 +223,7 @@ func (c *packetConn) write(p []byte, from netip.Addr, to netip.AddrPort) error {
 		err := c.failed
 		c.failed = nil
 		return err
-	case !to.IsValid() || to.Port() == 0 || from.IsValid() && !c.h.has(from):
+	case !to.IsValid() || to.Port() == 0 && !c.peer.IsValid() || from.IsValid() && !c.h.has(from):
 		return syscall.EINVAL
 	case len(p)+header(to.Addr())+headerUDP > maxPacket:
 		return syscall.EMSGSIZE
