@@ -28,8 +28,8 @@ func (n *Net) Capture(w io.Writer, link pcapng.LinkType, machines ...Node) (*Cap
 	if err != nil {
 		return nil, fmt.Errorf("emunet: capture: %w", err)
 	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
+	n.use()
+	defer n.settle()
 	c := &Capture{net: n, writer: writer, link: link}
 	if len(machines) == 0 {
 		_, err = writer.Interface("internet")
@@ -50,16 +50,16 @@ func (n *Net) Capture(w io.Writer, link pcapng.LinkType, machines ...Node) (*Cap
 
 // Packets is how many have been written.
 func (c *Capture) Packets() int {
-	c.net.mu.Lock()
-	defer c.net.mu.Unlock()
+	c.net.use()
+	defer c.net.settle()
 	return c.packets
 }
 
 // Close ends the capture. It does not close the writer.
 func (c *Capture) Close() error {
 	n := c.net
-	n.mu.Lock()
-	defer n.mu.Unlock()
+	n.use()
+	defer n.settle()
 	for i, other := range n.captures {
 		if other == c {
 			n.captures = append(n.captures[:i:i], n.captures[i+1:]...)

@@ -73,7 +73,7 @@ func (d *dialing) flush(now Time) {
 		d.end(nil, syscall.EADDRNOTAVAIL)
 		return
 	}
-	s := h.newStream(ends, d.id)
+	s := h.newStream(ends, h.newID()) // not d.id: that goes by who spoke first
 	s.tcp = tcp.Dial(h.config(ends), h.rng.Uint32(), now)
 	s.dialing, d.began = d, s
 	s.output(now)

@@ -69,8 +69,8 @@ func (h *Host) reset() {
 
 // TCP sets what connections that begin from now on are like; the zero Config is the default.
 func (h *Host) TCP(c tcp.Config) {
-	h.net.mu.Lock()
-	defer h.net.mu.Unlock()
+	h.net.use()
+	defer h.net.settle()
 	h.tcp = c
 }
 
@@ -125,8 +125,13 @@ func (h *Host) admit() (id uint64, err error) {
 		return 0, syscall.EMFILE
 	}
 	h.open++
+	return h.newID(), nil
+}
+
+// newID is a name for a socket: what happens at one moment is ordered by it.
+func (h *Host) newID() uint64 {
 	h.serial++
-	return uint64(h.id)<<32 | h.serial&(1<<32-1), nil
+	return uint64(h.id)<<32 | h.serial&(1<<32-1)
 }
 
 // sends has a socket send at the end of this moment.

@@ -117,8 +117,7 @@ func (l *Link) set(options []LinkOption) {
 	for _, o := range options {
 		o(&l.there.linkConfig, &l.back.linkConfig)
 	}
-	l.net.realms = false
-	l.net.hurry()
+	l.net.changed()
 }
 
 // Set changes properties of the link for the packets that come from now on.
@@ -252,7 +251,7 @@ func (d *direction) send(p *packet, now Time) {
 
 // expect has the first packet on the line delivered.
 func (d *direction) expect(at Time) {
-	if d.patient {
+	if d.patient && d.net.realms {
 		d.net.inside.push(event{at, keyDeliver | d.key, d})
 		return
 	}

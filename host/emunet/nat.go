@@ -72,8 +72,8 @@ type mapping struct {
 //	net.Link(alice, home)
 //	net.Link(home.Outside(), isp)
 func (n *Net) NAT(name, outside string, behavior NATBehavior) *NAT {
-	n.mu.Lock()
-	defer n.mu.Unlock()
+	n.use()
+	defer n.settle()
 	if !mustAddr(outside).Is4() {
 		misuse("%s translates IPv4, not %s", name, outside)
 	}
@@ -117,8 +117,8 @@ func (t *NAT) Forward(network string, port uint16, to netip.AddrPort) {
 
 // Mappings is how many mappings there are, those whose time is over but that nobody has looked at since included.
 func (t *NAT) Mappings() int {
-	t.net.mu.Lock()
-	defer t.net.mu.Unlock()
+	t.net.use()
+	defer t.net.settle()
 	return len(t.ports)
 }
 

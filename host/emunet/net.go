@@ -75,7 +75,7 @@ func (n *Net) Close() error {
 }
 
 func (n *Net) close() (err error) {
-	n.mu.Lock()
+	n.use()
 	defer n.mu.Unlock()
 	if n.closed {
 		return nil

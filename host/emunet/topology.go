@@ -64,15 +64,15 @@ func (n *Net) add(name string, addrs []string) *node {
 		v.addrs = append(v.addrs, mustAddr(a))
 	}
 	n.nodes = append(n.nodes, v)
-	n.realms = false
+	n.changed()
 	return v
 }
 
 // Host adds a host. Addresses are IP addresses of either family; without any it gets one of each. A name or an address
 // that another has is a panic, as is everything wrong in a topology: it is a fault of the program that builds it.
 func (n *Net) Host(name string, addresses ...string) *Host {
-	n.mu.Lock()
-	defer n.mu.Unlock()
+	n.use()
+	defer n.settle()
 	v := n.add(name, addresses)
 	h := &Host{node: v}
 	h.reset()
@@ -86,8 +86,8 @@ type Router struct{ *node }
 
 // Router adds a router. It has addresses as a host has, for what it says itself (ICMP).
 func (n *Net) Router(name string, addresses ...string) *Router {
-	n.mu.Lock()
-	defer n.mu.Unlock()
+	n.use()
+	defer n.settle()
 	return &Router{n.add(name, addresses)}
 }
 
@@ -102,8 +102,8 @@ func (v *node) Addr() netip.Addr { return v.addrs[0] }
 
 // Link joins two machines in both directions. Without options it takes no time and loses nothing.
 func (n *Net) Link(a, b Node, options ...LinkOption) *Link {
-	n.mu.Lock()
-	defer n.mu.Unlock()
+	n.use()
+	defer n.settle()
 	from, to := a.base(), b.base()
 	if from.net != n || to.net != n || from == to {
 		misuse("a link joins two machines of one network, not %s and %s", from.name, to.name)
@@ -174,6 +174,12 @@ func (n *Net) explore() {
 // patience is the least delay after a router for which it pays to look later at what arrives there.
 const patience = 100 * time.Microsecond
 
+// changed forgets what was derived from the topology.
+func (n *Net) changed() {
+	n.realms = false
+	n.hurry()
+}
+
 // hurry has everything happen in time that is on its way: how long it may be put off is no longer known.
 func (n *Net) hurry() {
 	for _, e := range n.inside {
@@ -184,7 +190,6 @@ func (n *Net) hurry() {
 
 // findPatient finds the directions that lead to routers from where everything takes a while.
 func (n *Net) findPatient() {
-	n.hurry()
 	n.slack = math.MaxInt64 / 2
 	for _, v := range n.nodes {
 		least := Time(math.MaxInt64)
