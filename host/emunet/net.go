@@ -32,6 +32,7 @@ type Net struct {
 	nodes    []*node
 	names    map[string]bool
 	slack    Time // how much later: see findPatient
+	patience Time // the least delay for which anything is looked at later
 	realms   bool // realms and routes are those of the topology
 	captures []*Capture
 	free     *packet
@@ -45,7 +46,7 @@ type Net struct {
 // A network that is made inside a bubble of testing/synctest is used in it alone.
 func New(seed uint64) *Net {
 	n := &Net{
-		seed: seed, names: map[string]bool{}, armed: -1, virtual: inBubble(),
+		seed: seed, names: map[string]bool{}, armed: -1, virtual: inBubble(), patience: defaultPatience,
 		timer: time.NewTimer(time.Hour), over: make(chan struct{}),
 	}
 	n.timer.Stop()

@@ -16,8 +16,9 @@ import (
 
 // story is what a run is told by: what its programs saw, when, and the captures of both families.
 type story struct {
-	seen   string
-	v4, v6 bytes.Buffer
+	seen       string
+	v4, v6     bytes.Buffer // each packet once
+	all4, all6 bytes.Buffer // as each machine sees it
 }
 
 // sum names a story.
@@ -26,6 +27,8 @@ func (s *story) sum() string {
 	_, _ = io.WriteString(h, s.seen)
 	h.Write(s.v4.Bytes())
 	h.Write(s.v6.Bytes())
+	h.Write(s.all4.Bytes())
+	h.Write(s.all6.Bytes())
 	return fmt.Sprintf("%x", h.Sum(nil)[:8])
 }
 

@@ -295,3 +295,22 @@ func compare(t *testing.T, do func(s *sequence) error) {
 		t.Errorf("emulated:\n%s\nsystem:\n%s", got, want)
 	}
 }
+
+// Of a reader and a writer that a reset wakes at one moment both learn why.
+func TestBothAreTold(t *testing.T) {
+	t.Parallel()
+	virtually(t, 1, func(t *testing.T, n *Net) {
+		x, y, _ := twoHosts(n, Delay(ms))
+		a, b := connected(t, x, y)
+		var read, write error
+		var wg sync.WaitGroup
+		wg.Go(func() { _, read = a.Read(make([]byte, 1)) })
+		wg.Go(func() { _, write = io.Copy(a, zeros{}) })
+		time.Sleep(time.Second)
+		b.Close()
+		wg.Wait()
+		if !errors.Is(read, syscall.ECONNRESET) || !errors.Is(write, syscall.ECONNRESET) {
+			t.Errorf("the reader is told %v, the writer %v", read, write)
+		}
+	})
+}

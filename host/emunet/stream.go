@@ -40,7 +40,7 @@ type stream struct {
 	gone               bool // out of the host's tables
 	linger             bool // Close waits for nobody: SetLinger(0)
 	deaf               bool // CloseRead
-	told               bool // why it failed
+	told               Time // when why it failed; 0 for not yet
 }
 
 var _ net.Conn = (*stream)(nil)
@@ -237,11 +237,20 @@ func (s *stream) take(p []byte) (int, error) {
 	switch {
 	case err == nil || errors.Is(err, io.EOF):
 		return got, err
-	case s.told: // why a connection failed is told once, as by the system: it has ended, then
+	case s.known():
 		return got, io.EOF
 	}
-	s.told = true
 	return got, s.opError("read", err)
+}
+
+// known says whether why the connection failed has been told: that is done once, as by the system. To whoever asks at
+// one moment it is told, so that it is the same whoever asks first.
+func (s *stream) known() bool {
+	now := s.h.net.clock()
+	if s.told == 0 {
+		s.told = now
+	}
+	return s.told < now
 }
 
 // Write writes all of p, and waits where the send buffer is full. What two write at once is not mixed.
@@ -291,10 +300,9 @@ func (s *stream) mayWrite() error {
 		return net.ErrClosed
 	case s.writeBy.passed(s.h.net.clock()):
 		return os.ErrDeadlineExceeded
-	case err != nil && s.tcp.Err() != nil && s.told:
+	case s.tcp.Err() != nil && s.known():
 		return syscall.EPIPE
 	}
-	s.told = s.told || s.tcp.Err() != nil
 	return err
 }
 

@@ -171,8 +171,8 @@ func (n *Net) explore() {
 	}
 }
 
-// patience is the least delay after a router for which it pays to look later at what arrives there.
-const patience = 100 * time.Microsecond
+// defaultPatience is the least delay after a router for which it pays to look later at what arrives there.
+const defaultPatience = 100 * time.Microsecond
 
 // changed forgets what was derived from the topology.
 func (n *Net) changed() {
@@ -196,7 +196,7 @@ func (n *Net) findPatient() {
 		for _, d := range v.out {
 			least = min(least, d.delay)
 		}
-		router := v.host == nil && v.inner == nil && v.outer == nil && least >= patience && len(v.out) > 0
+		router := v.host == nil && v.inner == nil && v.outer == nil && least >= v.net.patience && len(v.out) > 0
 		if router {
 			n.slack = min(n.slack, least)
 		}
