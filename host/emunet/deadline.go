@@ -18,22 +18,22 @@ func (n *Net) limit(t time.Time) limit {
 
 func (l limit) passed(now Time) bool { return l.at != 0 && l.at <= now }
 
-// sleeper is the one event that a socket waits for. One that has become needless is not taken away: it happens, and
-// nothing is done.
-type sleeper struct{ at Time }
+// sleeper is the times at which a socket will be called, the next one last. One that has become needless is not taken
+// away: it happens, and nothing is done; but no other is made that comes later.
+type sleeper struct{ at []Time }
 
 // until has a target called at a time, or before.
 func (s *sleeper) until(n *Net, at Time, key uint64, what target) {
-	if s.at != 0 && s.at <= at {
+	if k := len(s.at); k > 0 && s.at[k-1] <= at {
 		return
 	}
-	s.at = at
+	s.at = append(s.at, at)
 	n.at(at, key, what)
 }
 
 // fired notes a call.
 func (s *sleeper) fired(now Time) {
-	if s.at <= now {
-		s.at = 0
+	for k := len(s.at); k > 0 && s.at[k-1] <= now; k-- {
+		s.at = s.at[:k-1]
 	}
 }

@@ -138,3 +138,29 @@ func TestCaptureIsNotLate(t *testing.T) {
 		})
 	}
 }
+
+// A connection in use leaves no trail of timers that are over.
+func TestTimersAreBounded(t *testing.T) {
+	t.Parallel()
+	virtually(t, 1, func(t *testing.T, n *Net) {
+		x, y, _ := twoHosts(n, Delay(10*ms))
+		a, b := connected(t, x, y)
+		if err := a.(*stream).SetKeepAlivePeriod(2 * time.Hour); err != nil {
+			t.Fatal(err)
+		}
+		most := 0
+		for range 2000 {
+			if _, err := a.Write([]byte("x")); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := b.Read(make([]byte, 9)); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(300 * ms)
+			most = max(most, inside(n, func() int { return len(n.events) }))
+		}
+		if most > 10 {
+			t.Errorf("%d events for one connection", most)
+		}
+	})
+}

@@ -22,13 +22,18 @@ func (c *control) start(mss int) {
 	c.threshold = 1 << 30
 }
 
-// acked grows the window for octets that were acknowledged: where it was in use, and not in fast recovery.
+// acked grows the window for octets that were acknowledged: where it was in use, and not in fast recovery. Slow start
+// goes by two segments at most for each acknowledgement, and by one after a timeout (RFC 3465 sections 2.2 and 2.3).
 func (c *control) acked(n int) {
 	if !c.limited || c.recovery && !c.timedOut {
 		return
 	}
 	if c.window < c.threshold {
-		c.window += n
+		most := 2 * c.mss
+		if c.timedOut {
+			most = c.mss
+		}
+		c.window += min(n, most)
 		return
 	}
 	for c.credit += n; c.credit >= c.window; {

@@ -286,3 +286,20 @@ func TestLargeTransfer(t *testing.T) {
 		t.Errorf("took %v, the octets alone take %.3f s", took, least)
 	}
 }
+
+// However much one acknowledgement is about, slow start goes by two segments for each, and by one after a timeout (RFC
+// 3465 sections 2.2 and 2.3): what waited behind a lost segment is no reason to send as much at once.
+func TestSlowStartIsNoBurst(t *testing.T) {
+	t.Parallel()
+	c := control{limited: true}
+	c.start(1000)
+	c.acked(50000)
+	if c.window != 12000 {
+		t.Errorf("after an acknowledgement of fifty segments the window is %d", c.window)
+	}
+	c.timeout(50000, 1, true)
+	c.acked(50000)
+	if c.window != 2000 {
+		t.Errorf("after one that follows a timeout the window is %d", c.window)
+	}
+}
