@@ -9,6 +9,7 @@
 package tcp
 
 import (
+	"cmp"
 	"io"
 	"syscall"
 	"time"
@@ -172,9 +173,7 @@ func (c *Conn) synced(syn *Segment) {
 	c.recv.next = syn.Seq + 1
 	c.edge = c.recv.next
 	c.opened(c.una+1, int(syn.Window)) // never scaled on a SYN
-	if syn.MSS > 0 {
-		c.mss = min(c.mss, int(syn.MSS))
-	}
+	c.mss = min(c.mss, cmp.Or(int(syn.MSS), 536)) // RFC 9293 section 3.7.1
 	c.cc.start(c.mss)
 	c.ackNow = true
 }

@@ -235,7 +235,7 @@ func (c *Conn) Timeout(now Time) {
 		return
 	}
 	if due(&c.timerAt) {
-		c.retransmit(now)
+		c.retransmit()
 	}
 	if c.state != Closed && due(&c.aliveAt) {
 		c.probeAlive(now)
@@ -243,7 +243,7 @@ func (c *Conn) Timeout(now Time) {
 }
 
 // retransmit is the timeout of RFC 6298 section 5.4 to 5.7, or the probe of a closed window.
-func (c *Conn) retransmit(now Time) {
+func (c *Conn) retransmit() {
 	limit := retries
 	if c.state == SynSent || c.state == SynReceived {
 		limit = synRetries
@@ -252,14 +252,9 @@ func (c *Conn) retransmit(now Time) {
 		c.giveUp()
 		return
 	}
-	c.rtt.backOff()
-	c.timerAt = now + c.rtt.rto
+	c.rtt.backOff() // Output sets the timer again
 	if c.flightEmpty() {
-		if c.unsent() > 0 {
-			c.probeDue = true
-		} else {
-			c.timerAt = 0
-		}
+		c.probeDue = true
 		return
 	}
 	if c.state >= Established {

@@ -163,8 +163,5 @@ func (b *receiveBuffer) read(p []byte) (n int) {
 	}
 	b.length -= n
 	b.ready = b.ready[used:]
-	if len(b.ready) == 0 && cap(b.ready) > 64 {
-		b.ready = nil // its front is used up; append would move it anyway
-	}
 	return n
 }

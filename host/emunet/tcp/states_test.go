@@ -231,3 +231,53 @@ func TestDataAfterFIN(t *testing.T) {
 		}
 	}
 }
+
+// What crosses a SYN and is no answer to ours does not end the handshake.
+func TestNotCrossed(t *testing.T) {
+	t.Parallel()
+	for _, s := range []Segment{
+		{Seq: 300, Ack: 555, Flags: SYN | ACK}, {Seq: 299, Ack: 101, Flags: SYN | ACK}, {Seq: 300, Ack: 101, Flags: SYN}, {Seq: 300, Ack: 100, Flags: SYN | ACK},
+	} {
+		c := Dial(Config{}, 100, 0)
+		c.Output(0, func(*Segment) {})
+		c.Input(&Segment{Seq: 300, Flags: SYN, MSS: 1460, Window: 9999}, 0)
+		if c.Input(&s, 0); c.State() != SynReceived {
+			t.Errorf("%v %d, ack %d leads to %v", s.Flags, s.Seq, s.Ack, c.State())
+		}
+	}
+}
+
+// What is to be told to whoever holds a connection.
+func TestQuestions(t *testing.T) {
+	t.Parallel()
+	c := Dial(Config{}, 100, 0)
+	c.Output(0, func(*Segment) {})
+	if c.Soon() || c.Urgent() || c.Readable() || c.Writable() != 0 || c.Established() || c.Idle() {
+		t.Error("something can be done before the handshake")
+	}
+	c.Input(&Segment{Seq: 300, Ack: 101, Flags: SYN | ACK, MSS: 1460, Window: 9999}, 0)
+	if !c.Soon() || c.Urgent() || c.Readable() || c.Writable() == 0 || !c.Established() {
+		t.Error("the handshake's last acknowledgement does not wait for what is said")
+	}
+	c.Output(0, func(*Segment) {})
+	if c.Soon() || c.Urgent() || !c.Idle() {
+		t.Error("something is due")
+	}
+	c.Input(&Segment{Seq: 301, Ack: 101, Flags: ACK, Payload: []byte("x")}, 0)
+	if c.Soon() || !c.Urgent() || !c.Readable() {
+		t.Error("a segment is not acknowledged at once")
+	}
+	c.Input(&Segment{Seq: 302, Ack: 101, Flags: ACK | PSH, Payload: []byte("y")}, 0)
+	c.Output(0, func(*Segment) {})
+	c.Input(&Segment{Seq: 303, Ack: 101, Flags: FIN | ACK}, 0)
+	if !c.Soon() || c.Urgent() {
+		t.Error("the acknowledgement of a FIN does not wait for an answer")
+	}
+	if n, _ := c.Read(make([]byte, 9)); n != 2 || !c.Readable() {
+		t.Errorf("read %d", n)
+	}
+	c.Abort()
+	if !c.Urgent() || !c.Readable() {
+		t.Error("a reset waits")
+	}
+}

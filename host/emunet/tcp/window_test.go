@@ -118,3 +118,121 @@ func TestPastTheEdge(t *testing.T) {
 		}
 	}
 }
+
+// Where the news that a window is open is lost, the probe learns of it (RFC 9293 section 3.8.6.1), at intervals that
+// double.
+func TestProbes(t *testing.T) {
+	t.Parallel()
+	const size = 2560
+	w := dialled(t, 50*ms, Config{KeepAlive: -1}, Config{ReceiveBuffer: size, KeepAlive: -1})
+	sent := pattern(2 * size)
+	w.write(0, sent)
+	var at []Time
+	w.meddle = func(from int, s *Segment) (bool, Time) {
+		if from == 0 && s.Seq == w.end[0].una-1 {
+			at = append(at, w.now)
+		}
+		return false, 0
+	}
+	w.run(w.now + time.Hour)
+	if len(at) < 30 || len(at) > 40 {
+		t.Fatalf("%d probes in an hour", len(at))
+	}
+	for i := 2; i < len(at); i++ {
+		if a, b := at[i-1]-at[i-2], at[i]-at[i-1]; b != min(2*a, maxRTO) {
+			t.Errorf("waited %v after %v", b, a)
+		}
+	}
+	w.meddle = func(int, *Segment) (bool, Time) { return true, 0 }
+	got, _ := w.read(1) // says so, in vain
+	w.meddle = nil
+	w.run(w.now + 3*time.Minute)
+	rest, _ := w.read(1)
+	if got = append(got, rest...); !bytes.Equal(got, sent) {
+		t.Errorf("%d of %d octets", len(got), len(sent))
+	}
+	if w.end[0].rtt.rto > time.Second {
+		t.Errorf("the timer stays at %v", w.end[0].rtt.rto)
+	}
+}
+
+// Who has given a connection up does not ask a peer for ever that takes nothing: it would never be told.
+func TestOrphanAtAClosedWindow(t *testing.T) {
+	t.Parallel()
+	const size = 2560
+	w := dialled(t, 50*ms, Config{}, Config{ReceiveBuffer: size})
+	w.write(0, pattern(2*size))
+	w.end[0].Close(w.now)
+	w.out(0)
+	w.run(w.now + time.Hour)
+	if w.end[0].State() != Closed {
+		t.Errorf("in %v", w.end[0].State())
+	}
+}
+
+// A FIN goes out with the last octets where the window has room for exactly both, whatever is on its way.
+func TestFINFits(t *testing.T) {
+	t.Parallel()
+	w := dialled(t, 50*ms, Config{}, Config{ReceiveBuffer: 2560})
+	w.write(0, pattern(2000))
+	w.write(0, pattern(559))
+	w.end[0].CloseWrite()
+	w.said()
+	w.out(0)
+	if said := w.said(); !strings.HasPrefix(said, "0 FIN,ACK 3560:3561") {
+		t.Errorf("said %q", said)
+	}
+}
+
+// The sender, too, sends no crumbs: a window that opens by a little is left alone while something is on its way (RFC 9293
+// section 3.8.6.2.1).
+func TestNoCrumbsFromTheSender(t *testing.T) {
+	t.Parallel()
+	for opens, want := range map[uint32]int{100: 0, 700: 0, 1920: 1460, 1024: 1024} {
+		w := dialled(t, 50*ms, Config{}, Config{ReceiveBuffer: 2048})
+		c := w.end[0]
+		w.write(0, pattern(9000))
+		if c.nxt != 1001+2048-2048%1460 {
+			t.Fatalf("%d octets into a window of 2048", c.nxt-1001)
+		}
+		w.air = nil
+		edge := c.nxt + opens
+		c.limit = edge // as if the peer had said so
+		w.out(0)
+		got := 0
+		for _, f := range w.air {
+			got += len(f.s.Payload)
+		}
+		if got != want {
+			t.Errorf("a window that has room for %d is sent %d, want %d", opens, got, want)
+		}
+	}
+}
+
+// A peer that takes nothing from the beginning is sent nothing.
+func TestClosedFromTheBeginning(t *testing.T) {
+	t.Parallel()
+	c := Accept(Config{}, 1, &Segment{Flags: SYN, MSS: 1460}, 0)
+	c.Output(0, func(*Segment) {})
+	c.Input(&Segment{Seq: 1, Ack: 2, Flags: ACK}, 0)
+	c.Write(pattern(10))
+	c.Output(0, func(s *Segment) {
+		if len(s.Payload) > 0 {
+			t.Errorf("sends %d octets", len(s.Payload))
+		}
+	})
+}
+
+// Room for a third of what may be written is worth waking a writer for.
+func TestRoomy(t *testing.T) {
+	t.Parallel()
+	w := dialled(t, 50*ms, Config{SendBuffer: 30000})
+	w.air = nil
+	c := w.end[0]
+	if c.Write(pattern(20000)); !c.Roomy() || c.Writable() != 10000 {
+		t.Errorf("%d of 30,000 are no room", c.Writable())
+	}
+	if c.Write(pattern(1)); c.Roomy() {
+		t.Errorf("%d of 30,000 are room", c.Writable())
+	}
+}

@@ -254,7 +254,7 @@ func check(t testing.TB, c *Conn) {
 	t.Helper()
 	var pipe, sacked, lost int
 	at := c.una
-	for _, r := range c.flight.sent {
+	for i, r := range c.flight.sent {
 		if r.seq != at {
 			t.Fatalf("the records have a gap at %d", at)
 		}
@@ -263,7 +263,9 @@ func check(t testing.TB, c *Conn) {
 		case r.sacked:
 			sacked++
 		case r.lost:
-			lost++
+			if lost++; i < c.flight.resend {
+				t.Fatalf("what is lost at %d is passed over", r.seq)
+			}
 		default:
 			pipe += int(r.length)
 		}
@@ -277,6 +279,9 @@ func check(t testing.TB, c *Conn) {
 	held := 0
 	for i, p := range c.recv.apart {
 		held += len(p.data)
+		if len(p.data) == 0 {
+			t.Fatalf("an empty piece is kept at %d", p.seq)
+		}
 		if !before(c.recv.next, p.seq+uint32(len(p.data))) || i > 0 && before(p.seq, c.recv.apart[i-1].seq+uint32(len(c.recv.apart[i-1].data))) {
 			t.Fatalf("pieces apart overlap at %d", p.seq)
 		}
