@@ -8,7 +8,7 @@
 //
 // Inside a bubble of testing/synctest the network runs on the bubble's clock: a day of retries costs milliseconds, and
 // the same seed gives the same run. Elsewhere it runs in real time. Its clock is Go's own, so what runs on it uses time
-// and context plainly. It holds no goroutine: what is under way when a bubble ends is forgotten.
+// and context plainly. It holds one goroutine, which ends with [Net.Close]: a bubble waits for that.
 //
 // # The same run
 //

@@ -309,7 +309,14 @@ func TestMisuse(t *testing.T) {
 		"Reorder(":                       func(*Net) { Reorder(0.5, -1) },
 		"Jitter(":                        func(*Net) { Jitter(-1) },
 		"Queue(-1)":                      func(*Net) { Queue(-1) },
-		"MTU(575)":                       func(*Net) { MTU(575) },
+		"MTU(575)":                       func(*Net) { MTU(576); MTU(575) },
+		"MTU(65536)":                     func(*Net) { MTU(65535); MTU(65536) },
+		"more than 1048576 machines": func(n *Net) {
+			inside(n, func() int { n.nodes = make([]*node, maxNodes-1); return 0 })
+			defer func() { n.nodes = nil }()
+			n.Host("last").Addr()
+			n.Host("one too many")
+		},
 		"have the same address 10.1.1.1": func(n *Net) {
 			a := n.Host("a", "10.1.1.1")
 			n.Link(a, n.Host("b", "10.1.1.1"))

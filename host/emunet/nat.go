@@ -20,7 +20,8 @@ type NATBehavior struct {
 	UDPTimeout time.Duration
 	// TCPTimeout is the same for a connection; zero means 2 hours and 4 minutes (RFC 5382 REQ-5).
 	TCPTimeout time.Duration
-	// MaxMappings is how many there may be at once; zero means 64,512, one for each port from 1024 on, and protocol.
+	// MaxMappings is how many there may be at once, of both protocols together; zero means 64,512, as many as there are
+	// ports from 1024 on.
 	MaxMappings int
 }
 

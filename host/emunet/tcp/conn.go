@@ -172,7 +172,7 @@ func Accept(cfg Config, iss uint32, syn *Segment, now Time) *Conn {
 func (c *Conn) synced(syn *Segment) {
 	c.recv.next = syn.Seq + 1
 	c.edge = c.recv.next
-	c.opened(c.una+1, int(syn.Window)) // never scaled on a SYN
+	c.opened(c.una+1, int(syn.Window))            // never scaled on a SYN
 	c.mss = min(c.mss, cmp.Or(int(syn.MSS), 536)) // RFC 9293 section 3.7.1
 	c.cc.start(c.mss)
 	c.ackNow = true
