@@ -232,7 +232,10 @@ func TestErrorsAreTheSystems(t *testing.T) {
 		"close of a closed one":  onUDP(func(c net.Conn) error { c.Close(); return c.Close() }),
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, want := shape(do(e)), shape(do(host.NewOS(host.OSOptions{})))
+			var got, want string
+			for try := 0; try == 0 || got != want && try < 5; try++ { // a busy machine may be late; what differs differs each time
+				got, want = shape(do(e)), shape(do(host.NewOS(host.OSOptions{})))
+			}
 			if got != want {
 				t.Errorf("emulated: %s\nsystem:   %s", got, want)
 			}

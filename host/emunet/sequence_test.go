@@ -280,18 +280,21 @@ func TestSequences(t *testing.T) {
 	}
 }
 
-// compare runs something on both kinds of hosts.
+// compare runs something on both kinds of hosts, in real time. A busy machine may be late on one of them: what differs
+// differs each time.
 func compare(t *testing.T, do func(s *sequence) error) {
 	t.Helper()
-	n := New(1)
-	defer n.Close()
-	emulated, system := &sequence{h: n.Host("a")}, &sequence{h: host.NewOS(host.OSOptions{})}
-	for _, s := range []*sequence{emulated, system} {
-		if err := do(s); err != nil {
+	var got, want string
+	for try := 0; try == 0 || got != want && try < 5; try++ {
+		n := New(1)
+		emulated, system := &sequence{h: n.Host("a")}, &sequence{h: host.NewOS(host.OSOptions{})}
+		err := errors.Join(do(emulated), do(system), n.Close())
+		if err != nil {
 			t.Fatal(err)
 		}
+		got, want = emulated.seen.String(), system.seen.String()
 	}
-	if got, want := emulated.seen.String(), system.seen.String(); got != want {
+	if got != want {
 		t.Errorf("emulated:\n%s\nsystem:\n%s", got, want)
 	}
 }
