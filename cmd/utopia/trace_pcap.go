@@ -34,13 +34,13 @@ func (s *session) capture(ctx context.Context, f captureFlags, services []string
 		Link: link, Ports: pcap.StandardPorts(), Listening: listening, Application: "utopia " + version,
 		Comment: "Made of the transcripts of " + status.Domain + ": the words and times are real, the packets around them are not.",
 	})
+	c := &capturer{session: s, file: f.file, link: link, to: w, left: f.count}
 	if err == nil {
-		c := &capturer{session: s, file: f.file, link: link, to: w, left: f.count}
 		err = s.instance().Trace(ctx, transcript.Bytes, services, c.line)
-		if errors.Is(err, errEnough) || errors.Is(err, syscall.EPIPE) { // EPIPE: who reads the capture has seen enough
-			err = nil
-		}
 		c.sumUp()
+	}
+	if errors.Is(err, errEnough) || errors.Is(err, syscall.EPIPE) { // EPIPE: who reads the capture has seen enough
+		err = nil
 	}
 	if closing := file.Close(); err == nil && closing != nil {
 		err = fmt.Errorf("write the capture: %w", closing)
