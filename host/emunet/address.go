@@ -135,6 +135,25 @@ func netAddr(network string, a netip.AddrPort) net.Addr {
 	return net.TCPAddrFromAddrPort(a)
 }
 
+// asked is the address that somebody wanted to listen at, for an error; nil where it is none.
+func asked(network, address string) net.Addr {
+	l, err := parse(network, address)
+	if err != nil {
+		return nil
+	}
+	ip := net.IP(l.addr.AsSlice())
+	switch {
+	case strings.HasPrefix(address, ":"):
+		ip = nil
+	case l.dual:
+		ip = net.IPv4zero
+	}
+	if isUDP(network) {
+		return &net.UDPAddr{IP: ip, Port: int(l.port)}
+	}
+	return &net.TCPAddr{IP: ip, Port: int(l.port)}
+}
+
 // opError is an error as package net gives it.
 func opError(op, network string, to net.Addr, err error) *net.OpError {
 	var number syscall.Errno

@@ -92,7 +92,6 @@ func (d *dialing) end(s *stream, err error) {
 	case s == nil && d.began == nil:
 		d.h.open--
 	case s == nil && !d.began.gone:
-		d.began.tcp.Abort()
 		d.began.leave()
 	}
 	if d.began != nil {

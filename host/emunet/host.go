@@ -287,7 +287,7 @@ func (h *Host) Listen(ctx context.Context, network, address string) (net.Listene
 	defer h.net.settle()
 	l, err := h.listen(ctx, network, address)
 	if err != nil {
-		return nil, opError("listen", network, nil, err)
+		return nil, opError("listen", network, asked(network, address), err)
 	}
 	return l, nil
 }
@@ -298,7 +298,7 @@ func (h *Host) ListenPacket(ctx context.Context, network, address string) (net.P
 	defer h.net.settle()
 	c, err := h.listenPacket(ctx, network, address)
 	if err != nil {
-		return nil, opError("listen", network, nil, err)
+		return nil, opError("listen", network, asked(network, address), err)
 	}
 	return c, nil
 }

@@ -157,7 +157,7 @@ func (v *node) originate(p *packet, now Time) {
 	p.ttl = firstTTL
 	v.ipID++
 	p.id = v.ipID
-	if d == nil && here {
+	if here {
 		if v.host == nil {
 			v.receive(p, now)
 			return

@@ -3,8 +3,10 @@ package emunet
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"testing"
 	"time"
 )
@@ -117,6 +119,9 @@ func TestClashes(t *testing.T) {
 						}
 						_, closeSecond, err := open(second.family, second.place, port(a))
 						s.call(second.family+" "+second.place, err)
+						if err != nil {
+							fmt.Fprintln(&s.seen, strings.ReplaceAll(err.Error(), ":"+port(a), ":port"))
+						}
 						_ = closeFirst()
 						if err == nil {
 							_ = closeSecond()
@@ -250,6 +255,26 @@ func TestDatagramSequences(t *testing.T) {
 func (s *sequence) readFrom(c net.PacketConn, octets int) {
 	n, _, err := c.ReadFrom(make([]byte, octets))
 	s.note("ReadFrom", n, err)
+}
+
+// A dial that is given up before it has said anything says nothing.
+func TestDialIsGivenUpAtOnce(t *testing.T) {
+	t.Parallel()
+	virtually(t, 1, func(t *testing.T, n *Net) {
+		a, b, l := twoHosts(n, Delay(ms))
+		ctx, cancel := context.WithCancel(background)
+		time.AfterFunc(0, cancel)
+		if _, err := a.Dial(ctx, "tcp", at(b, 80)); !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+		time.Sleep(time.Second)
+		if there, _ := l.Counts(); there.Packets != 0 {
+			t.Errorf("%d packets were sent", there.Packets)
+		}
+		if left := inside(n, func() int { return len(a.streams) + a.open }); left != 0 {
+			t.Errorf("%d sockets are left", left)
+		}
+	})
 }
 
 // A dial whose context ends is over then, and leaves nothing; one whose context ends later does not notice.

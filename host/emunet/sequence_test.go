@@ -43,13 +43,17 @@ func (s *sequence) note(what string, n int, err error) {
 		how = fmt.Sprintf("%T", err)
 	}
 	if errors.As(err, &op) {
-		how = op.Op + " " + how
+		how = fmt.Sprintf("%s %s, source %v, address %v", op.Op, how, op.Source != nil, op.Addr != nil)
 	}
 	fmt.Fprintf(&s.seen, "%s: %d, %s\n", what, n, how)
 }
 
 func (s *sequence) read(c net.Conn, octets int) {
+	start := time.Now()
 	n, err := c.Read(make([]byte, octets))
+	if time.Since(start) > 3*time.Second {
+		fmt.Fprintln(&s.seen, "late:")
+	}
 	s.note("read", n, err)
 }
 

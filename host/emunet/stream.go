@@ -388,7 +388,7 @@ func (s *stream) deadlines(t time.Time, set ...*limit) error {
 	n.use()
 	defer n.settle()
 	if s.closed {
-		return s.opError("set", net.ErrClosed)
+		return opError("set", "tcp", s.LocalAddr(), net.ErrClosed)
 	}
 	for _, l := range set {
 		*l = n.limit(t)

@@ -291,7 +291,11 @@ func TestNATForgets(t *testing.T) {
 			}
 		}
 		n.mu.Unlock()
-		time.Sleep(closedMapping)
+		time.Sleep(4*time.Minute - 2*time.Second) // RFC 5382 REQ-5
+		if kept := inside(n, func() bool { return len(nat.mappings) == 2 && !anyOver(nat, n.clock()) }); !kept {
+			t.Error("a connection that has ended is forgotten before four minutes")
+		}
+		time.Sleep(2 * time.Second)
 		inside(n, func() int { nat.behavior.MaxMappings = 1; return 1 }) // has the next one look for what is over
 		dial(t, in, "tcp", "198.51.100.1:80")
 		if got := nat.Mappings(); got != 1 {
@@ -312,6 +316,16 @@ func TestNATForgets(t *testing.T) {
 			t.Error("there are more mappings than there may be")
 		}
 	})
+}
+
+// anyOver says whether the time of a connection's mapping is over.
+func anyOver(nat *NAT, now Time) bool {
+	for _, m := range nat.mappings {
+		if m.key.proto == tcpIP && nat.over(m, now) {
+			return true
+		}
+	}
+	return false
 }
 
 // Peers of a mapping are bounded: the oldest is forgotten.

@@ -353,7 +353,7 @@ func (c *packetConn) deadlines(set func(limit), t time.Time) error {
 	c.h.net.use()
 	defer c.h.net.settle()
 	if c.closed {
-		return c.opError("set", netip.AddrPort{}, net.ErrClosed)
+		return opError("set", "udp", c.LocalAddr(), net.ErrClosed)
 	}
 	set(c.h.net.limit(t))
 	if c.deadline.passed(c.h.net.clock()) {
