@@ -148,7 +148,6 @@ func newConn(cfg Config, iss uint32, now Time) *Conn {
 	cfg = cfg.withDefaults()
 	c := &Conn{cfg: cfg, iss: iss, una: iss, nxt: iss, mss: cfg.MSS, quick: quickACKs, sentAt: now}
 	c.send.base, c.limit = iss+1, iss+1
-	c.cc.start(c.mss)
 	c.rtt.start()
 	return c
 }

@@ -89,7 +89,7 @@ func (c *Conn) acceptable(s *Segment) bool {
 	if s.Len() == 0 {
 		return !before(s.Seq, c.recv.next) && !before(c.edge, s.Seq)
 	}
-	return before(c.recv.next, end) && before(s.Seq, c.edge) || s.Flags&RST != 0 && s.Seq == c.recv.next
+	return before(c.recv.next, end) && before(s.Seq, c.edge)
 }
 
 // inputReset obeys a reset whose number is exact; another may be a guess (RFC 5961 section 3.2).

@@ -26,16 +26,13 @@ func (c *Conn) Output(now Time, emit func(*Segment)) {
 		c.outputSyn(now, emit)
 		return
 	}
-	sent := c.outputData(now, emit)
+	c.outputData(now, emit)
 	if c.probeDue {
 		c.probeDue = false
-		s := c.segment(c.una-1, ACK)
-		emit(s)
-		sent = true
+		emit(c.segment(c.una-1, ACK))
 	}
-	if (c.ackNow || c.ackSoon) && !sent {
-		s := c.segment(c.nxt, ACK)
-		emit(s)
+	if c.ackNow || c.ackSoon { // nothing else was sent
+		emit(c.segment(c.nxt, ACK))
 	}
 }
 
@@ -74,32 +71,30 @@ func (c *Conn) outputSyn(now Time, emit func(*Segment)) {
 }
 
 // outputData sends what the windows permit: first what was lost, then what is new.
-func (c *Conn) outputData(now Time, emit func(*Segment)) (sent bool) {
+func (c *Conn) outputData(now Time, emit func(*Segment)) {
 	if c.flightEmpty() && c.unsent() > 0 {
 		c.cc.idle(now-c.sentAt, c.rtt.rto)
 	}
 	for r := c.flight.next(); r != nil; r = c.flight.next() {
 		if c.flight.octets > 0 && c.flight.octets+int(r.length) > c.cc.window && !c.cc.fast {
 			c.cc.limited = true
-			return sent
+			return
 		}
 		c.cc.fast = false
 		c.flight.resent(r, now)
 		emit(c.data(r.seq, int(r.length)))
 		c.afterSend(now)
-		sent = true
 	}
 	for {
 		n, ok := c.nextNew(now)
 		if !ok {
-			return sent
+			return
 		}
 		s := c.data(c.nxt, n)
 		c.flight.add(c.nxt, uint32(n), now)
 		c.nxt += uint32(n)
 		emit(s)
 		c.afterSend(now)
-		sent = true
 	}
 }
 

@@ -281,3 +281,50 @@ func TestQuestions(t *testing.T) {
 		t.Error("a reset waits")
 	}
 }
+
+// A connection that is closed has nothing due.
+func TestNothingIsDueWhenClosed(t *testing.T) {
+	t.Parallel()
+	w := reach(t, Established)
+	c := w.end[0]
+	c.Write([]byte("x"))
+	c.Input(&Segment{Seq: c.recv.next + 5, Ack: c.una, Flags: ACK, Payload: []byte("y")}, w.now)
+	if c.Input(&Segment{Seq: c.recv.next, Flags: RST}, w.now); c.Urgent() || c.Soon() {
+		t.Error("an acknowledgement is due")
+	}
+	if at, ok := c.Next(); ok {
+		t.Errorf("a timer ends at %v", at)
+	}
+	w.said()
+	if w.out(0); w.said() != "" || c.Idle() {
+		t.Error("it says something yet, or is idle")
+	}
+}
+
+// A FIN that comes before what is missing does not offend who has gone: what is missing may be nothing but old.
+func TestOrphanAndAnEarlyFIN(t *testing.T) {
+	t.Parallel()
+	w := reach(t, FinWait2)
+	c := w.end[0]
+	c.Close(w.now)
+	c.Input(&Segment{Seq: c.recv.next + 9, Ack: c.una, Flags: FIN | ACK}, w.now)
+	if c.State() != FinWait2 {
+		t.Errorf("in %v", c.State())
+	}
+}
+
+// While a FIN waits for room the probe of the window asks whether the peer is there, and no other.
+func TestNoProbeBesideAProbe(t *testing.T) {
+	t.Parallel()
+	const size = 1280
+	w := dialled(t, 50*ms, Config{}, Config{ReceiveBuffer: size, KeepAlive: -1})
+	w.end[0].Write(pattern(size))
+	w.end[0].CloseWrite()
+	w.out(0)
+	w.run(w.now + 10*time.Minute)
+	w.said()
+	w.run(w.now + 10*time.Minute)
+	if n := strings.Count(w.said(), "\n0 ACK"); n < 4 || n > 6 { // one in two minutes
+		t.Errorf("%d probes in ten minutes", n)
+	}
+}

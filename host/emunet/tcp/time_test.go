@@ -303,3 +303,44 @@ func TestSlowStartIsNoBurst(t *testing.T) {
 		t.Errorf("after one that follows a timeout the window is %d", c.window)
 	}
 }
+
+// What comes in order while something is still missing is acknowledged at once (RFC 5681 section 4.2).
+func TestAcknowledgedAtOnce(t *testing.T) {
+	t.Parallel()
+	w := dialled(t, ms)
+	c := w.end[1]
+	c.quick = 0
+	input := func(seq uint32) bool {
+		c.Input(&Segment{Seq: seq, Ack: 5001, Flags: ACK, Payload: pattern(100)}, w.now)
+		c.quick = 0
+		urgent := c.Urgent()
+		w.out(1)
+		return urgent
+	}
+	if input(1001) {
+		t.Error("the next in order does not wait")
+	}
+	if !input(1401) || !input(1201) || !input(1101) || !input(1301) {
+		t.Error("what is out of order, or fills a gap, waits")
+	}
+	input(1701)
+	if !input(1501) {
+		t.Error("what comes in order before a gap waits")
+	}
+}
+
+// The window of who was silent for less than a timeout is what it was; a timer that has no sample is left as it is.
+func TestNotIdle(t *testing.T) {
+	t.Parallel()
+	w := dialled(t, 50*ms)
+	w.transfer(300*1460, 10*time.Second)
+	w.run(w.now + 150*ms)
+	open := w.end[0].cc.window
+	if w.write(0, pattern(100)); w.end[0].cc.window != open || open < 100*1460 {
+		t.Errorf("the window was %d, and is %d at once", open, w.end[0].cc.window)
+	}
+	e := estimator{rto: 3 * time.Second}
+	if e.restore(); e.rto != 3*time.Second {
+		t.Errorf("without a sample the timer is set to %v", e.rto)
+	}
+}
