@@ -637,7 +637,10 @@ func TestPortsAreReused(t *testing.T) {
 			}
 		}()
 		for range lastEphemeral - firstEphemeral + 100 {
-			c := dial(t, a, "tcp", at(b, 80))
+			var c net.Conn
+			if took := elapsed(func() { c = dial(t, a, "tcp", at(b, 80)) }); took > ms {
+				t.Fatalf("a connection at a port that was used before takes %v", took)
+			}
 			if _, err := c.Read(make([]byte, 1)); err != io.EOF {
 				t.Fatal(err)
 			}

@@ -164,3 +164,62 @@ func TestTimersAreBounded(t *testing.T) {
 		}
 	})
 }
+
+// What happens at one moment happens one after the other, a nanosecond apart, so that what one wakes is done before the
+// next.
+func TestOneAfterTheOther(t *testing.T) {
+	t.Parallel()
+	virtually(t, 1, func(t *testing.T, n *Net) {
+		a := n.Host("a")
+		const count = 20
+		var woken [count]Time
+		var wg sync.WaitGroup
+		at := time.Now().Add(time.Second)
+		for i := range woken {
+			c := listenPacket(t, a, ":0")
+			_ = c.SetReadDeadline(at)
+			wg.Go(func() {
+				_, _ = c.Read(make([]byte, 1))
+				woken[i] = time.Since(at)
+			})
+		}
+		wg.Wait()
+		for i, w := range woken {
+			if w != Time(i) {
+				t.Fatalf("woken at %v", woken)
+			}
+		}
+	})
+}
+
+// A capture that ends takes no other with it.
+func TestCapturesEndByThemselves(t *testing.T) {
+	t.Parallel()
+	virtually(t, 1, func(t *testing.T, n *Net) {
+		a, b, _ := twoHosts(n)
+		var all []*Capture
+		for range 3 {
+			c, err := n.Capture(io.Discard, pcapng.IPv4)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, c)
+		}
+		say := func() {
+			if _, err := dial(t, a, "udp", at(b, 9)).Write([]byte("x")); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(ms)
+		}
+		say() // and an answer by ICMP
+		if err := all[1].Close(); err != nil {
+			t.Error(err)
+		}
+		say()
+		for i, want := range []int{4, 2, 4} {
+			if got := all[i].Packets(); got != want {
+				t.Errorf("capture %d has %d packets, want %d", i, got, want)
+			}
+		}
+	})
+}

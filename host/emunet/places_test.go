@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -316,6 +317,60 @@ func TestDialAndItsContext(t *testing.T) {
 		}
 		time.Sleep(5 * time.Minute)
 		if left := inside(n, func() int { return len(a.streams) + a.open + len(b.streams) + b.open - 1 }); left != 0 {
+			t.Errorf("%d sockets are left", left)
+		}
+	})
+}
+
+// Machines without addresses get some, by the order in which they were added.
+func TestAddressesGiven(t *testing.T) {
+	t.Parallel()
+	for number, want := range map[int]string{
+		1: "[10.0.0.1 fd00::1]", 255: "[10.0.0.255 fd00::ff]", 256: "[10.0.1.0 fd00::100]", 300: "[10.0.1.44 fd00::12c]",
+		65536: "[10.1.0.0 fd00::1:0]", maxNodes: "[10.16.0.0 fd00::10:0]",
+	} {
+		n := New(1)
+		inside(n, func() int { n.nodes = make([]*node, number-1); return 0 })
+		if got := fmt.Sprint(n.Router("r").Addrs()); got != want {
+			t.Errorf("machine %d has %s, want %s", number, got, want)
+		}
+		inside(n, func() int { n.nodes = nil; return 0 })
+		n.Close()
+	}
+	n := New(1)
+	defer n.Close()
+	h := n.Host("h")
+	for network, want := range map[string]string{"tcp": "127.0.0.1", "tcp4": "127.0.0.1", "tcp6": "::1"} {
+		l, err := h.Listen(background, network, "localhost:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := ip(l.Addr()); got != want {
+			t.Errorf("%s: localhost is %s, want %s", network, got, want)
+		}
+	}
+}
+
+// Who waits to be accepted, or is about to be, when nobody listens any more is reset, and nothing is left.
+func TestListenerClosesOnWaiting(t *testing.T) {
+	t.Parallel()
+	virtually(t, 1, func(t *testing.T, n *Net) {
+		a, b, _ := twoHosts(n, Delay(10*ms))
+		l := listen(t, b, ":80")
+		c := dial(t, a, "tcp", at(b, 80))
+		time.AfterFunc(25*ms, func() { l.Close() }) // after the SYN of the second, before its handshake is over
+		d := dial(t, a, "tcp", at(b, 80))
+		for i, conn := range []net.Conn{c, d} {
+			if took := elapsed(func() {
+				if _, err := conn.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
+					t.Errorf("connection %d: %v", i, err)
+				}
+			}); took > 30*ms {
+				t.Errorf("connection %d is told after %v", i, took)
+			}
+			conn.Close()
+		}
+		if left := inside(n, func() int { return len(a.streams) + a.open + len(b.streams) + b.open }); left != 0 {
 			t.Errorf("%d sockets are left", left)
 		}
 	})

@@ -47,11 +47,11 @@ func TestManyLinks(t *testing.T) {
 	virtually(t, 1, func(t *testing.T, n *Net) {
 		a, b := n.Host("a"), n.Host("b")
 		var last Node = a
-		for i := range firstTTL + 1 {
+		for i := range 64 + 1 { // RFC 1700
 			r := n.Router(fmt.Sprint("r", i))
 			n.Link(last, r, Delay(ms))
 			last = r
-			if i == firstTTL-2 { // as many as a packet may pass
+			if i == 62 { // as many as a packet may pass
 				h := n.Host("near")
 				n.Link(r, h, Delay(ms))
 				if which, _ := arrivals(t, a, h, 100); len(which) != 1 {
