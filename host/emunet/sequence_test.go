@@ -321,3 +321,28 @@ func TestBothAreTold(t *testing.T) {
 		}
 	})
 }
+
+// What is written while another writes, and waits for room, comes after it.
+func TestWritersWaitForEachOther(t *testing.T) {
+	t.Parallel()
+	virtually(t, 1, func(t *testing.T, n *Net) {
+		x, y, _ := twoHosts(n, Delay(ms), Rate(Mbit))
+		a, b := connected(t, x, y)
+		const size = 300_000
+		go func() { _, _ = a.Write(make([]byte, size)) }()
+		little := func() bool { // room that the first is not woken for
+			c := a.(*stream).tcp
+			return c.Writable() >= 10 && !c.Roomy()
+		}
+		for time.Sleep(ms); !inside(n, little); time.Sleep(ms) {
+		}
+		go func() {
+			_, _ = a.Write([]byte("0123456789"))
+			a.Close()
+		}()
+		got, err := io.ReadAll(b)
+		if at := bytes.IndexByte(got, '0'); at != size || len(got) != size+10 || err != nil {
+			t.Errorf("of %d octets the second's come at %d, %v", len(got), at, err)
+		}
+	})
+}

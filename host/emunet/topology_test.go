@@ -47,7 +47,7 @@ func TestManyLinks(t *testing.T) {
 	virtually(t, 1, func(t *testing.T, n *Net) {
 		a, b := n.Host("a"), n.Host("b")
 		var last Node = a
-		for i := range 64 + 1 { // RFC 1700
+		for i := range 64 { // RFC 1700
 			r := n.Router(fmt.Sprint("r", i))
 			n.Link(last, r, Delay(ms))
 			last = r
