@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/network-utopia/utopia/internal/leftout"
 )
 
 // socketOn opens a datagram socket until the test ends.
@@ -19,7 +21,7 @@ func socketOn(t testing.TB, network, address string) (net.PacketConn, *DatagramS
 	t.Helper()
 	pc, err := NewOS(OSOptions{}).ListenPacket(context.Background(), network, address)
 	if err != nil {
-		t.Skipf("%s %s is not to be had: %v", network, address, err)
+		leftout.Because(t, "%s %s is not to be had: %v", network, address, err)
 	}
 	t.Cleanup(func() { pc.Close() })
 	if err := pc.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
@@ -61,7 +63,7 @@ func TestRepliesLeaveFromTheAddressAsked(t *testing.T) {
 		t.Run(c.network+" "+c.address, func(t *testing.T) {
 			t.Parallel()
 			if runtime.GOOS != "linux" && (strings.HasPrefix(c.address, "0.0.0.0") || strings.HasPrefix(c.address, "[::]") || c.address == ":0") {
-				t.Skip("only Linux tells which address was asked")
+				leftout.Because(t, "only Linux tells which address was asked")
 			}
 			_, s := socketOn(t, c.network, c.address)
 			var d Datagram
@@ -96,13 +98,13 @@ func TestRepliesLeaveFromTheAddressAsked(t *testing.T) {
 func TestBroadcastIsNotAnswered(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS != "linux" {
-		t.Skip("only Linux tells which address was asked")
+		leftout.Because(t, "only Linux tells which address was asked")
 	}
 	_, s := socketOn(t, "udp4", "0.0.0.0:0")
 	sender, _ := socketOn(t, "udp4", "127.0.0.1:0")
 	to := netip.AddrPortFrom(netip.MustParseAddr("127.255.255.255"), s.local.Port())
 	if _, err := sender.WriteTo([]byte("anyone?"), net.UDPAddrFromAddrPort(to)); err != nil {
-		t.Skip("broadcast is not to be had: ", err)
+		leftout.Because(t, "broadcast is not to be had: %v", err)
 	}
 	var d Datagram
 	if err := s.Receive(&d); err != nil {

@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/network-utopia/utopia/internal/leftout"
 )
 
 // TestMain is also the other process of TestHolderOfAnotherProcess.
@@ -92,7 +94,7 @@ func closeAll(conns []net.PacketConn) {
 
 func TestListenPacketsShareDatagrams(t *testing.T) {
 	if runtime.GOOS != "linux" {
-		t.Skip("SO_REUSEPORT shares datagrams by flow on Linux alone")
+		leftout.Because(t, "SO_REUSEPORT shares datagrams by flow on Linux alone")
 	}
 	o := NewOS(OSOptions{})
 	ctx := context.Background()
@@ -216,7 +218,7 @@ func TestDialHonoursItsContext(t *testing.T) {
 
 func TestHolder(t *testing.T) {
 	if runtime.GOOS != "linux" {
-		t.Skip("only Linux tells who holds a socket")
+		leftout.Because(t, "only Linux tells who holds a socket")
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -245,11 +247,11 @@ func TestHolder(t *testing.T) {
 
 func TestHolderOfIPv6AndUDP(t *testing.T) {
 	if runtime.GOOS != "linux" {
-		t.Skip("only Linux tells who holds a socket")
+		leftout.Because(t, "only Linux tells who holds a socket")
 	}
 	c, err := net.ListenPacket("udp6", "[::1]:0")
 	if err != nil {
-		t.Skipf("no IPv6 on this machine: %v", err)
+		leftout.Because(t, "this machine has no IPv6: %v", err)
 	}
 	defer c.Close()
 	if p, ok := Holder("udp", c.LocalAddr().(*net.UDPAddr).AddrPort()); !ok || p.PID != os.Getpid() {
@@ -259,7 +261,7 @@ func TestHolderOfIPv6AndUDP(t *testing.T) {
 
 func TestHolderOfAnotherProcess(t *testing.T) {
 	if runtime.GOOS != "linux" {
-		t.Skip("only Linux tells who holds a socket")
+		leftout.Because(t, "only Linux tells who holds a socket")
 	}
 	child := exec.Command(os.Args[0])
 	child.Env = append(os.Environ(), "HOST_TEST_CHILD=1")

@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/network-utopia/utopia/internal/leftout"
 )
 
 // binary builds the program once for all tests, as a stranger would.
@@ -43,15 +45,7 @@ func TestMain(m *testing.M) {
 // foreign returns the path of a foreign program, or leaves the test out.
 func foreign(t *testing.T, name string) string {
 	t.Helper()
-	path, err := exec.LookPath(name)
-	if err == nil {
-		return path
-	}
-	if os.Getenv("UTOPIA_INTEROP") == "required" {
-		t.Fatalf("%s is missing, and UTOPIA_INTEROP=required leaves nothing out", name)
-	}
-	t.Skipf("left out: %s is not installed", name)
-	return ""
+	return leftout.Without(t, name)
 }
 
 // instance is one running utopia up, in a folder and at an address of its own.
@@ -69,7 +63,7 @@ type instance struct {
 func freshAddress(t *testing.T) string {
 	t.Helper()
 	if runtime.GOOS != "linux" {
-		t.Skip("left out: this system has only one loopback address")
+		leftout.Because(t, "this system has only one loopback address")
 	}
 	return fmt.Sprintf("127.%d.%d.%d", 16+rand.N(200), rand.N(250), 2+rand.N(250))
 }

@@ -9,21 +9,17 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/network-utopia/utopia/internal/leftout"
 )
 
 // These tests hold the layouts of utopia dig and utopia nslookup to those of the programs of that name, octet for octet,
 // on the same answers.
 
-// foreign runs a foreign program, or skips the test where it is missing and may be.
+// foreign runs a foreign program.
 func foreign(t *testing.T, name string, args ...string) (out string, code int) {
 	t.Helper()
-	path, err := exec.LookPath(name)
-	if err != nil {
-		if os.Getenv("UTOPIA_INTEROP") == "required" {
-			t.Fatalf("%s is missing, and UTOPIA_INTEROP=required leaves nothing out", name)
-		}
-		t.Skipf("left out, since it is not installed: %s", name)
-	}
+	path := leftout.Without(t, name)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	c := exec.CommandContext(ctx, path, args...)

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/network-utopia/utopia/internal/leftout"
 )
 
 // TestMain lets the scripts run this test binary as the program.
@@ -27,6 +29,8 @@ func TestMain(m *testing.M) {
 //	stopserve        stop it with SIGTERM and wait for its end
 //	doc FILE         run every command of a Markdown file, and compare what it prints
 //	sh COMMAND       run a shell command, with utopia in its PATH
+//
+// and the condition [foreign:PROGRAM], which is exec: where a program may be missing.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", "script"),
@@ -41,6 +45,7 @@ func TestScripts(t *testing.T) {
 			e.Values[holderKey{}] = &holder{}
 			return nil
 		},
+		Condition:          condition,
 		RequireUniqueNames: true,
 	})
 }
@@ -127,16 +132,23 @@ func cmdStopServe(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// condition is [foreign:PROGRAM].
+func condition(name string) (bool, error) {
+	program, ok := strings.CutPrefix(name, "foreign:")
+	if !ok {
+		return false, fmt.Errorf("there is no condition [%s]", name)
+	}
+	return leftout.Installed(program)
+}
+
 // available says whether a foreign program is there; where nothing may be left out its absence is a failure.
 func available(ts *testscript.TestScript, name string) bool {
-	if _, err := exec.LookPath(name); err == nil {
-		return true
+	ok, err := leftout.Installed(name)
+	ts.Check(err)
+	if !ok {
+		ts.Logf("left out: %s is not installed", name)
 	}
-	if os.Getenv("UTOPIA_INTEROP") == "required" {
-		ts.Fatalf("%s is missing, and UTOPIA_INTEROP=required leaves nothing out", name)
-	}
-	ts.Logf("left out, since it is not installed: %s", name)
-	return false
+	return ok
 }
 
 func cmdShell(ts *testscript.TestScript, neg bool, args []string) {

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/network-utopia/utopia/internal/leftout"
 )
 
 // openTerminal returns both sides of a pseudo-terminal (pts(4)).
@@ -17,7 +19,7 @@ func openTerminal(t *testing.T) (person, program *os.File) {
 	t.Helper()
 	person, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
-		t.Skipf("left out: there are no pseudo-terminals here: %v", err)
+		leftout.Because(t, "there are no pseudo-terminals here: %v", err)
 	}
 	t.Cleanup(func() { person.Close() })
 	fd := int(person.Fd())

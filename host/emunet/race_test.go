@@ -2,5 +2,5 @@
 
 package emunet
 
-// raceDetector says whether the tests look for races: then those that count, and not look, are left out.
+// raceDetector says whether the tests look for races: then some have fewer runs.
 const raceDetector = true

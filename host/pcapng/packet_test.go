@@ -168,7 +168,7 @@ func FuzzPackets(f *testing.F) {
 	f.Add([]byte{0xff, 0xff, 0xff}, []byte{1}, "\xff", uint32(0), uint16(65535), false)
 	f.Fuzz(func(t *testing.T, payload, options []byte, comment string, number uint32, port uint16, six bool) {
 		if len(payload) > 60000 || len(comment) > MaxText {
-			t.Skip()
+			return // past what a packet has room for
 		}
 		ip, link := v4, IPv4
 		if six {

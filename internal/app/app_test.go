@@ -26,6 +26,7 @@ import (
 	"github.com/network-utopia/utopia/host"
 	"github.com/network-utopia/utopia/internal/config"
 	"github.com/network-utopia/utopia/internal/control"
+	"github.com/network-utopia/utopia/internal/leftout"
 	"github.com/network-utopia/utopia/internal/state/certs"
 	"github.com/network-utopia/utopia/internal/state/store"
 	"github.com/network-utopia/utopia/transcript"
@@ -37,7 +38,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func folderFor(t *testing.T) (dir, address string) {
 	t.Helper()
 	if runtime.GOOS != "linux" {
-		t.Skip("this system has only one loopback address")
+		leftout.Because(t, "this system has only one loopback address")
 	}
 	dir, address = t.TempDir(), fmt.Sprintf("127.%d.%d.%d", 16+rand.N(200), rand.N(250), 2+rand.N(250))
 	made, err := FirstRun{Dir: dir, Domain: "a.test", Addresses: []netip.Addr{netip.MustParseAddr(address)}}.Prepare()
@@ -626,7 +627,7 @@ func TestPrepareBesideALinkToNowhere(t *testing.T) {
 	dir := t.TempDir()
 	link := filepath.Join(dir, ConfigFile)
 	if err := os.Symlink(filepath.Join(dir, "not-mounted", ConfigFile), link); err != nil {
-		t.Skip(err)
+		leftout.Because(t, "there are no symbolic links here: %v", err)
 	}
 	if made, err := (FirstRun{Dir: dir}).Prepare(); made || err == nil || !strings.Contains(err.Error(), "link") {
 		t.Errorf("%v, %v", made, err)

@@ -236,6 +236,39 @@ func TestGoroutinesAreSeen(t *testing.T) {
 	}
 }
 
+// Only internal/leftout skips tests: it says why, and not where nothing may be left out.
+func TestWhoSkipsTests(t *testing.T) {
+	for _, p := range load(t) {
+		for _, f := range p.files {
+			ast.Inspect(f.syntax, func(n ast.Node) bool {
+				if skips(n) && p.path != "internal/leftout" && exceptions.rights[p.path+": Skip"] == "" {
+					t.Errorf("%v skips a test: internal/leftout does that", fileSet.Position(n.Pos()))
+				}
+				return true
+			})
+		}
+	}
+}
+
+// skips recognises the methods of a testing.TB that do.
+func skips(n ast.Node) bool {
+	s, ok := n.(*ast.SelectorExpr)
+	return ok && slices.Contains([]string{"Skip", "Skipf", "SkipNow"}, s.Sel.Name)
+}
+
+func TestSkipsAreSeen(t *testing.T) {
+	for code, want := range map[string]bool{
+		`func f(t *testing.T) { t.Skip() }`: true, `func f(t testing.TB) { t.Skipf("%d", 1) }`: true,
+		`func f(t *testing.F) { leave := t.SkipNow; leave() }`: true, `func f(t *testing.T) { leftout.Because(t, "") }`: false,
+	} {
+		seen := false
+		ast.Inspect(parse(t, code).syntax, func(n ast.Node) bool { seen = seen || skips(n); return true })
+		if seen != want {
+			t.Errorf("%s skips: %v", code, seen)
+		}
+	}
+}
+
 func TestNoInitAndNoMutableState(t *testing.T) {
 	for _, p := range load(t) {
 		if slices.Contains(outside, p.path) {

@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/network-utopia/utopia/internal/leftout"
 )
 
 func TestWriteFile(t *testing.T) {
@@ -52,7 +54,7 @@ func TestWriteFileThroughLink(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := os.Symlink(target, link); err != nil {
-		t.Skip(err)
+		leftout.Because(t, "there are no symbolic links here: %v", err)
 	}
 	if err := WriteFile(link, []byte("two")); err != nil {
 		t.Fatal(err)

@@ -3,8 +3,6 @@ package console
 import (
 	"context"
 	"fmt"
-	"os"
-	"os/exec"
 	"strings"
 	"sync"
 	"testing"
@@ -15,6 +13,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/network-utopia/utopia/internal/control"
+	"github.com/network-utopia/utopia/internal/leftout"
 )
 
 // tab is a page in Chromium.
@@ -28,13 +27,7 @@ type tab struct {
 
 func openTab(t *testing.T) *tab {
 	t.Helper()
-	path, err := exec.LookPath("chromium")
-	if err != nil {
-		if os.Getenv("UTOPIA_INTEROP") == "required" {
-			t.Fatal("chromium is missing, and UTOPIA_INTEROP=required leaves nothing out")
-		}
-		t.Skip("left out: chromium is not installed, so nobody runs console.js")
-	}
+	path := leftout.Without(t, "chromium") // or nobody runs console.js
 	options := append(append([]chromedp.ExecAllocatorOption(nil), chromedp.DefaultExecAllocatorOptions[:]...),
 		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()),
 		chromedp.Flag("disable-component-update", true))

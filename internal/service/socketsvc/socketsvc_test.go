@@ -17,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/network-utopia/utopia/host"
+	"github.com/network-utopia/utopia/internal/leftout"
 	"github.com/network-utopia/utopia/socket"
 	"github.com/network-utopia/utopia/transcript"
 )
@@ -230,7 +231,7 @@ func TestPortTaken(t *testing.T) {
 	t.Parallel()
 	taken, err := osHost.Listen(t.Context(), "tcp", "127.0.0.3:0")
 	if err != nil {
-		t.Skip("127.0.0.3 is not to be had: ", err)
+		leftout.Because(t, "127.0.0.3 is not to be had: %v", err)
 	}
 	defer func() { _ = taken.Close() }()
 	port := uint16(taken.Addr().(*net.TCPAddr).Port)

@@ -20,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/network-utopia/utopia/internal/leftout"
 	"github.com/network-utopia/utopia/transcript"
 )
 
@@ -309,7 +310,7 @@ func TestPortTaken(t *testing.T) {
 	t.Parallel()
 	taken, err := osHost.Listen(t.Context(), "tcp", "127.0.0.5:0")
 	if err != nil {
-		t.Skip("127.0.0.5 is not to be had: ", err)
+		leftout.Because(t, "127.0.0.5 is not to be had: %v", err)
 	}
 	defer func() { _ = taken.Close() }()
 	port := uint16(taken.Addr().(*net.TCPAddr).Port)

@@ -14,22 +14,9 @@ import (
 	"strings"
 	"testing"
 	"time"
-)
 
-// program finds a foreign program. Where it is missing the test is left out,
-// unless UTOPIA_INTEROP says that nothing may be.
-func program(t *testing.T, name string) string {
-	t.Helper()
-	path, err := exec.LookPath(name)
-	if err == nil {
-		return path
-	}
-	if os.Getenv("UTOPIA_INTEROP") == "required" {
-		t.Fatalf("%s is not installed", name)
-	}
-	t.Skipf("%s is not installed", name)
-	return ""
-}
+	"github.com/network-utopia/utopia/internal/leftout"
+)
 
 func write(t *testing.T, name string, content []byte) string {
 	t.Helper()
@@ -52,7 +39,7 @@ func run(t *testing.T, path string, args ...string) (string, error) {
 // constraints.
 func TestOpenSSL(t *testing.T) {
 	t.Parallel()
-	openssl := program(t, "openssl")
+	openssl := leftout.Without(t, "openssl")
 	a := openAuthority(t, openStore(t, t.TempDir()).Keys(), "example.test", "192.0.2.7", "2001:db8::7")
 	root := write(t, "root.pem", a.RootPEM())
 	good := write(t, "good.pem", certPEM(t, a))
@@ -105,7 +92,7 @@ func certPEM(t *testing.T, a *Authority) []byte {
 // curl, told of the root, speaks with a server, by every name.
 func TestCurl(t *testing.T) {
 	t.Parallel()
-	curl := program(t, "curl")
+	curl := leftout.Without(t, "curl")
 	a := openAuthority(t, openStore(t, t.TempDir()).Keys(), "example.test", "127.0.0.2")
 	root := write(t, "root.pem", a.RootPEM())
 	listener, err := tls.Listen("tcp", "127.0.0.1:0", a.TLSConfig())
