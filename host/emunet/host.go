@@ -108,7 +108,7 @@ func (h *Host) drop() {
 	}
 	for _, s := range h.pending {
 		if d, ok := s.(*dialing); ok {
-			d.end(nil, errClosed)
+			d.end(nil, net.ErrClosed)
 		}
 	}
 	h.reset()
@@ -118,7 +118,7 @@ func (h *Host) drop() {
 func (h *Host) admit() (id uint64, err error) {
 	switch {
 	case h.net.closed:
-		return 0, errClosed
+		return 0, net.ErrClosed
 	case h.down:
 		return 0, syscall.ENETDOWN
 	case h.open >= maxSockets:
@@ -224,7 +224,7 @@ func (h *Host) told(m *unreachable, now Time) {
 	}
 	if m.proto == udpIP {
 		if c := h.bound(m.src, m.dst); c != nil {
-			c.told(m.dst, err)
+			c.told(err)
 		}
 		return
 	}

@@ -1,6 +1,7 @@
 package emunet
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"time"
@@ -78,16 +79,9 @@ func (n *Net) NAT(name, outside string, behavior NATBehavior) *NAT {
 	if !mustAddr(outside).Is4() {
 		misuse("%s translates IPv4, not %s", name, outside)
 	}
-	set := func(d *time.Duration, to time.Duration) {
-		if *d == 0 {
-			*d = to
-		}
-	}
-	set(&behavior.UDPTimeout, 2*time.Minute)
-	set(&behavior.TCPTimeout, 2*time.Hour+4*time.Minute)
-	if behavior.MaxMappings == 0 {
-		behavior.MaxMappings = maxMapped
-	}
+	behavior.UDPTimeout = cmp.Or(behavior.UDPTimeout, 2*time.Minute)
+	behavior.TCPTimeout = cmp.Or(behavior.TCPTimeout, 2*time.Hour+4*time.Minute)
+	behavior.MaxMappings = cmp.Or(behavior.MaxMappings, maxMapped)
 	t := &NAT{
 		node: n.add(name, nil), outside: n.add(name+" (outside)", []string{outside}), behavior: behavior,
 		mappings: map[mapKey]*mapping{}, ports: map[natPort]*mapping{}, forward: map[natPort]netip.AddrPort{}, answers: map[mapKey]uint16{},

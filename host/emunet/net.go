@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"net"
 	"net/netip"
 	"sync"
 	"time"
@@ -231,5 +230,3 @@ func mustAddr(text string) netip.Addr {
 	}
 	return a.Unmap()
 }
-
-var errClosed error = net.ErrClosed

@@ -178,7 +178,7 @@ func (s *stream) leave() {
 func (s *stream) vanish() {
 	s.gone, s.closed = true, true
 	if s.dialing != nil {
-		s.dialing.end(nil, errClosed)
+		s.dialing.end(nil, net.ErrClosed)
 	}
 	s.wakeAll()
 }

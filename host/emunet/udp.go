@@ -109,7 +109,7 @@ func (c *packetConn) arrived(p *packet) {
 }
 
 // told hears of an ICMP error. Only a connected socket learns of it, as on Linux.
-func (c *packetConn) told(_ netip.AddrPort, err error) {
+func (c *packetConn) told(err error) {
 	if c.peer.IsValid() {
 		c.failed = err
 		c.h.net.broadcast(&c.readable, c.readers)

@@ -56,23 +56,13 @@ const (
 )
 
 func (c Config) withDefaults() Config {
-	set := func(value *int, to int) {
-		if *value == 0 {
-			*value = to
-		}
-	}
-	set(&c.MSS, 1460)
-	set(&c.ReceiveBuffer, DefaultReceiveBuffer)
-	set(&c.SendBuffer, DefaultSendBuffer)
-	set(&c.KeepAliveCount, 9)
-	for value, to := range map[*time.Duration]time.Duration{
-		&c.DelayedACK: 40 * time.Millisecond, &c.KeepAlive: 15 * time.Second, &c.KeepAliveInterval: 15 * time.Second,
-	} {
-		if *value == 0 {
-			*value = to
-		}
-	}
-	c.ReceiveBuffer = min(max(c.ReceiveBuffer, 1<<scale), maxWindowField<<scale)
+	c.MSS = cmp.Or(c.MSS, 1460)
+	c.ReceiveBuffer = min(max(cmp.Or(c.ReceiveBuffer, DefaultReceiveBuffer), 1<<scale), maxWindowField<<scale)
+	c.SendBuffer = cmp.Or(c.SendBuffer, DefaultSendBuffer)
+	c.DelayedACK = cmp.Or(c.DelayedACK, 40*time.Millisecond)
+	c.KeepAlive = cmp.Or(c.KeepAlive, 15*time.Second)
+	c.KeepAliveInterval = cmp.Or(c.KeepAliveInterval, 15*time.Second)
+	c.KeepAliveCount = cmp.Or(c.KeepAliveCount, 9)
 	return c
 }
 

@@ -58,7 +58,7 @@ func recordRequestBytes(x *transcript.Exchange, r *http.Request, target string) 
 	}
 	x.Message(transcript.Received, head.end(), fmt.Sprintf("%s %s %s", r.Method, target, r.Proto))
 	x.Line(transcript.Received, 0, "Host: "+r.Host)
-	recordTexts(x, transcript.Received, r.Header)
+	recordFields(x, transcript.Received, r.Header, true)
 }
 
 // wireProto is the version that the bytes have.
@@ -85,7 +85,7 @@ func (b *bytesOf) answerHead(code int, header http.Header) {
 	}
 	b.head = true
 	b.x.Message(transcript.Sent, head.end(), fmt.Sprintf("%s %d %s", b.request.Proto, code, http.StatusText(code)))
-	recordTexts(b.x, transcript.Sent, header)
+	recordFields(b.x, transcript.Sent, header, true)
 }
 
 // connection is what net/http says of the connection after an answer, besides what is in the header.
@@ -206,17 +206,4 @@ func (h *headWriter) fields(x *transcript.Exchange, header http.Header) {
 func (h *headWriter) end() []byte {
 	h.WriteString("\r\n")
 	return h.Bytes()
-}
-
-// recordTexts adds header fields whose octets are in another entry.
-func recordTexts(x *transcript.Exchange, d transcript.Direction, header http.Header) {
-	for _, name := range sortedNames(header) {
-		for _, value := range header[name] {
-			if secret(name) {
-				x.Secret(d, 0, name+": ", value)
-			} else {
-				x.Line(d, 0, name+": "+value)
-			}
-		}
-	}
 }

@@ -3,6 +3,7 @@ package websvc
 import (
 	"crypto/tls"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
@@ -39,7 +40,7 @@ func (c *site) begin(r *http.Request, remote netip.AddrPort) *transcript.Exchang
 	}
 	line(x, transcript.Received, fmt.Sprintf("%s %s %s", r.Method, target, r.Proto))
 	line(x, transcript.Received, "Host: "+r.Host)
-	recordFields(x, transcript.Received, r.Header)
+	recordFields(x, transcript.Received, r.Header, false)
 	return x
 }
 
@@ -62,30 +63,28 @@ func recordHeader(x *transcript.Exchange, proto string, code int, header http.He
 		return
 	}
 	line(x, transcript.Sent, fmt.Sprintf("%s %d %s", proto, code, http.StatusText(code)))
-	recordFields(x, transcript.Sent, header)
+	recordFields(x, transcript.Sent, header, false)
 }
 
-// recordFields adds header fields by name; their order on the wire is not known.
-func recordFields(x *transcript.Exchange, d transcript.Direction, header http.Header) {
+// recordFields adds header fields by name; their order on the wire is not known. They count no octets where those are in
+// another entry.
+func recordFields(x *transcript.Exchange, d transcript.Direction, header http.Header, elsewhere bool) {
 	for _, name := range sortedNames(header) {
 		for _, value := range header[name] {
+			octets := len(name) + len(value) + 4 // a colon, a space and the line's end
+			if elsewhere {
+				octets = 0
+			}
 			if secret(name) {
-				x.Secret(d, len(name)+len(value)+4, name+": ", value)
+				x.Secret(d, octets, name+": ", value)
 			} else {
-				line(x, d, name+": "+value)
+				x.Line(d, octets, name+": "+value)
 			}
 		}
 	}
 }
 
-func sortedNames(header http.Header) []string {
-	names := make([]string, 0, len(header))
-	for name := range header {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
-}
+func sortedNames(header http.Header) []string { return slices.Sorted(maps.Keys(header)) }
 
 // secret says whether a field's value is one.
 func secret(name string) bool {
