@@ -72,6 +72,7 @@ func TestANewLink(t *testing.T) {
 		}
 		time.Sleep(20 * ms)
 		l := n.Link(r, b)
+		time.Sleep(ms)
 		if there, _ := l.Counts(); there.Packets != 0 {
 			t.Error("a packet takes a link that was not there")
 		}

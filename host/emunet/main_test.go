@@ -3,7 +3,6 @@ package emunet
 import (
 	"context"
 	"fmt"
-	"io"
 	"net"
 	"net/netip"
 	"testing"
@@ -129,6 +128,16 @@ type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { return len(p), nil }
 
-var _ io.Reader = zeros{}
-
-func netAddrPort(text string) netip.AddrPort { return netip.MustParseAddrPort(text) }
+// echoDatagrams answers each datagram with what is in it, from the address that it was sent to, until it is closed.
+func echoDatagrams(c *packetConn) {
+	buf := make([]byte, 2000)
+	for {
+		k, from, to, err := c.ReadAddressed(buf)
+		if err != nil {
+			return
+		}
+		if _, err := c.WriteAddressed(buf[:k], to, from); err != nil {
+			return
+		}
+	}
+}

@@ -79,6 +79,8 @@ func (s *sequence) dialled(l net.Listener, network, place string) {
 		return
 	}
 	defer c.Close()
+	// Another may listen at the same port of the address that was dialled, on a system that many share.
+	_ = l.(interface{ SetDeadline(t time.Time) error }).SetDeadline(time.Now().Add(5 * time.Second))
 	d, err := l.Accept()
 	if err != nil {
 		s.call("Accept", err)

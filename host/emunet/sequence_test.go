@@ -334,7 +334,11 @@ func TestWritersWaitForEachOther(t *testing.T) {
 			c := a.(*stream).tcp
 			return c.Writable() >= 10 && !c.Roomy()
 		}
-		for time.Sleep(ms); !inside(n, little); time.Sleep(ms) {
+		for i := 0; !inside(n, little); i++ {
+			if i == 5000 {
+				t.Fatal("there is never a little room")
+			}
+			time.Sleep(ms)
 		}
 		go func() {
 			_, _ = a.Write([]byte("0123456789"))

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"runtime"
 	"sync"
 	"syscall"
 	"testing"
@@ -61,21 +62,25 @@ func swarm(t testing.TB, n *Net, up int64) time.Duration {
 	})
 }
 
-// Sixty hosts cost at most a second of the processor for each 20 s of their time. It runs alone, since it counts what
-// the process uses; the race detector would multiply that.
+// Sixty hosts on lines of 1 Mbit/s up cost at most a second of the processor for each 20 s of their time. It runs alone,
+// since it counts what the process uses, and on one processor, since a second is only woken in vain.
 func TestSixtyHosts(t *testing.T) {
-	share := math.Inf(1)
-	for try := 0; try < 3 && share > 1; try++ { // what else this machine does makes it dearer, never cheaper
-		for _, up := range []int64{10 * Mbit, 1 * Mbit} {
-			var took time.Duration
-			before := processorTime(t)
-			virtually(t, 1, func(t *testing.T, n *Net) { took = swarm(t, n, up) })
-			used := processorTime(t) - before
-			share = used.Seconds() / took.Seconds() * 20
-			t.Logf("60 hosts, 4 MiB each, %d Mbit/s up: %v of processor time for %v, %.2f s for each 20 s", up/Mbit, used.Round(ms), took.Round(ms), share)
-		}
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	share := func(up int64) float64 {
+		var took time.Duration
+		before := processorTime(t)
+		virtually(t, 1, func(t *testing.T, n *Net) { took = swarm(t, n, up) })
+		used := processorTime(t) - before
+		share := used.Seconds() / took.Seconds() * 20
+		t.Logf("60 hosts, 4 MiB each, %d Mbit/s up: %v of processor time for %v, %.2f s for each 20 s", up/Mbit, used.Round(ms), took.Round(ms), share)
+		return share
 	}
-	if share > 1 {
-		t.Errorf("%.2f s for each 20 s", share)
+	share(10 * Mbit) // for the record: it goes by the segments, so the same octets in less time cost more for each second
+	least := math.Inf(1)
+	for try := 0; try < 3 && least > 1; try++ { // what else this machine does makes it dearer, never cheaper
+		least = min(least, share(Mbit))
+	}
+	if least > 1 {
+		t.Errorf("%.2f s for each 20 s", least)
 	}
 }

@@ -281,6 +281,11 @@ func TestNATForgets(t *testing.T) {
 		if k, err := c.Read(make([]byte, 9)); k != 1 || err != nil {
 			t.Errorf("after two hours of silence: %v", err)
 		}
+		time.Sleep(time.Second)
+		const silence = 2*time.Hour + 4*time.Minute // RFC 5382 REQ-5
+		if inside(n, func() bool { return anyOver(nat, n.clock()+silence-2*time.Second) || !anyOver(nat, n.clock()+silence) }) {
+			t.Error("the silence of a connection may not last two hours and four minutes, or may last longer")
+		}
 		c.Close()
 		d.Close()
 		time.Sleep(time.Second)
@@ -301,18 +306,7 @@ func TestNATForgets(t *testing.T) {
 		if got := nat.Mappings(); got != 1 {
 			t.Errorf("%d mappings are kept", got)
 		}
-		if _, err := in.Dial(background, "udp", "198.51.100.1:1"); err != nil {
-			t.Fatal(err)
-		}
-		seen := make(chan bool, 1)
-		go func() {
-			_, _, _, err := one.ReadAddressed(make([]byte, 99))
-			seen <- err == nil
-		}()
-		s.WriteToUDPAddrPort([]byte("one too many"), one.local.addrPort())
-		time.Sleep(time.Second)
-		one.Close()
-		if <-seen {
+		if hears(t, one, s, one.local.addrPort()) {
 			t.Error("there are more mappings than there may be")
 		}
 	})
@@ -350,10 +344,14 @@ func TestNATPeersAreBounded(t *testing.T) {
 func TestTCPConfig(t *testing.T) {
 	t.Parallel()
 	virtually(t, 1, func(t *testing.T, n *Net) {
-		a, b, _ := twoHosts(n, Delay(ms))
+		a, b, l := twoHosts(n, Delay(ms))
 		b.TCP(tcp.Config{ReceiveBuffer: 5000, MSS: 500})
 		c, d := connected(t, a, b)
-		sent := 0
+		sent, _ := c.Write(make([]byte, 1000))
+		time.Sleep(ms)
+		if there, _ := l.Counts(); there.Packets != 4 { // a SYN, an acknowledgement, and two segments of 500
+			t.Errorf("%d packets", there.Packets)
+		}
 		c.SetWriteDeadline(time.Now().Add(time.Second))
 		for {
 			k, err := c.Write(make([]byte, 1000))

@@ -3,6 +3,7 @@ package tcp
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"syscall"
@@ -31,7 +32,7 @@ func TestHandshakeNeedsSeveralTries(t *testing.T) {
 	c := Dial(Config{}, 1, 0)
 	var at []Time
 	now := Time(0)
-	for {
+	for len(at) < 20 {
 		c.Output(now, func(s *Segment) { at = append(at, now) })
 		next, ok := c.Next()
 		if !ok {
@@ -55,8 +56,8 @@ func TestHandshakeNeedsSeveralTries(t *testing.T) {
 	w.air = nil // lost
 	w.end[1] = Accept(Config{}, 9, &Segment{Flags: SYN, Seq: 1, MSS: 1460, Window: 65535}, 0)
 	w.run(2 * time.Second)
-	if c := w.end[0]; c.State() != Established || c.cc.window != 1460 {
-		t.Errorf("after a lost SYN the window is %d, in %v", c.cc.window, c.State())
+	if c := w.end[0]; c.State() != Established || c.cc.window != 1460 || c.rtt.rto != 3*time.Second {
+		t.Errorf("after a lost SYN the window is %d, the timer %v, in %v", c.cc.window, c.rtt.rto, c.State())
 	}
 }
 
@@ -90,10 +91,7 @@ func TestRefused(t *testing.T) {
 // RFC 9293 section 3.5, figure 7.
 func TestBothDial(t *testing.T) {
 	t.Parallel()
-	w := &wire{t: t, delay: 10 * ms}
-	w.end[0], w.end[1] = Dial(Config{}, 100, 0), Dial(Config{}, 300, 0)
-	w.out(0)
-	w.out(1)
+	w := bothDial(t, nil)
 	w.run(100 * ms)
 	w.states(Established, Established)
 	w.write(0, []byte("hello"))
@@ -263,7 +261,7 @@ func TestUnreachable(t *testing.T) {
 		t.Errorf("%v, %v", c.State(), c.Err())
 	}
 	w := dialled(t, 50*ms)
-	w.meddle = func(int, *Segment) (bool, Time) { return true, 0 }
+	w.meddle = allLost
 	w.write(0, []byte("x"))
 	w.end[0].Unreachable(syscall.EHOSTUNREACH)
 	w.states(Established, Established)
@@ -286,7 +284,7 @@ func TestKeepAlive(t *testing.T) {
 	if !w.end[0].Idle() {
 		t.Error("is not idle")
 	}
-	w.meddle = func(int, *Segment) (bool, Time) { return true, 0 }
+	w.meddle = allLost
 	w.run(w.now + 20*time.Second)
 	if w.end[0].Idle() {
 		t.Error("is idle, though a probe was not answered")
@@ -301,7 +299,7 @@ func TestKeepAlive(t *testing.T) {
 	w = dialled(t, 50*ms)
 	w.end[0].SetKeepAlive(-1, 0, 0, w.now)
 	w.end[1].SetKeepAlive(time.Second, 2*time.Second, 3, w.now)
-	w.meddle = func(int, *Segment) (bool, Time) { return true, 0 }
+	w.meddle = allLost
 	w.run(w.now + 8*time.Second)
 	w.states(Established, Closed) // 1 s, then three probes of which the last is given 2 s
 }
@@ -317,11 +315,14 @@ func TestClosedWindow(t *testing.T) {
 	if c := w.end[1]; c.recv.length < size-1460 || c.recv.length > size {
 		t.Fatalf("%d octets wait to be read", c.recv.length)
 	}
-	if log := w.said(); !strings.Contains(log, "win 0") && !strings.Contains(log, "win 9") {
+	if log := w.said(); !strings.Contains(log, "win 0") {
 		t.Errorf("the window was never closed:\n%s", log)
 	}
 	w.run(w.now + 24*time.Hour)
 	w.states(Established, Established)
+	if probe := fmt.Sprintf("\n0 ACK %d:", w.end[0].una-1); strings.Count(w.said(), probe) < 24*30-1 { // one in two minutes
+		t.Error("the closed window is not probed")
+	}
 	got, _ := w.read(1)
 	if opened := w.said(); !strings.Contains(opened, "win 78") { // 10000 in units of 128
 		t.Errorf("reading said\n%s", opened)

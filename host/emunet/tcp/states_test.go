@@ -12,10 +12,7 @@ import (
 // Two SYNs that cross are no loss: both ends know the round trip, and begin with ten segments (RFC 6928).
 func TestBothDialWithoutLoss(t *testing.T) {
 	t.Parallel()
-	w := &wire{t: t, delay: 10 * ms}
-	w.end[0], w.end[1] = Dial(Config{}, 100, 0), Dial(Config{}, 300, 0)
-	w.out(0)
-	w.out(1)
+	w := bothDial(t, nil)
 	w.run(100 * ms)
 	w.states(Established, Established)
 	for i, c := range w.end {
@@ -32,15 +29,11 @@ func TestBothDialWithoutLoss(t *testing.T) {
 func TestBothDialWithLoss(t *testing.T) {
 	t.Parallel()
 	for lost := range 1 << 6 { // of the first six segments
-		w := &wire{t: t, delay: 10 * ms}
 		n := 0
-		w.meddle = func(int, *Segment) (bool, Time) {
+		w := bothDial(t, func(int, *Segment) (bool, Time) {
 			n++
 			return n <= 6 && lost>>(n-1)&1 != 0, 0
-		}
-		w.end[0], w.end[1] = Dial(Config{}, 100, 0), Dial(Config{}, 300, 0)
-		w.out(0)
-		w.out(1)
+		})
 		w.run(30 * time.Second)
 		w.states(Established, Established)
 		if t.Failed() {
@@ -81,11 +74,10 @@ func reach(t *testing.T, state State) *wire {
 	w := dialled(t, 10*ms)
 	quiet := func() { w.run(w.now + 100*ms) }
 	closeWrite := func(i int) { w.end[i].CloseWrite(); w.out(i) }
-	lost := func(int, *Segment) (bool, Time) { return true, 0 }
 	switch state {
 	case Established:
 	case FinWait1:
-		w.meddle = lost
+		w.meddle = allLost
 		closeWrite(0)
 	case FinWait2:
 		closeWrite(0)
@@ -101,7 +93,7 @@ func reach(t *testing.T, state State) *wire {
 	case LastAck:
 		closeWrite(1)
 		quiet()
-		w.meddle = lost
+		w.meddle = allLost
 		closeWrite(0)
 	case TimeWait:
 		closeWrite(0)
@@ -179,15 +171,12 @@ func TestEndsInEachState(t *testing.T) {
 		w := reach(t, x.state)
 		c := w.end[0]
 		do := map[string]func(){"closeWrite": c.CloseWrite, "close": func() { c.Close(w.now) }, "abort": c.Abort}[x.do]
-		for range 2 { // the second changes nothing
+		for _, says := range []string{x.says, ""} { // the second changes nothing
 			do()
 			w.out(0)
-			if c.State() != x.then {
-				t.Errorf("%s in %v leads to %v, want %v", x.do, x.state, c.State(), x.then)
+			if got, _, _ := strings.Cut(strings.TrimPrefix(w.said(), "0 "), " "); c.State() != x.then || got != says {
+				t.Errorf("%s in %v leads to %v and says %q, want %v and %q", x.do, x.state, c.State(), got, x.then, says)
 			}
-		}
-		if got, _, _ := strings.Cut(strings.TrimPrefix(w.said(), "0 "), " "); got != x.says {
-			t.Errorf("%s in %v says %q, want %q", x.do, x.state, got, x.says)
 		}
 		w.run(w.now + time.Hour)
 		if c.State() != x.last {

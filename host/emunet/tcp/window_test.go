@@ -143,7 +143,7 @@ func TestProbes(t *testing.T) {
 			t.Errorf("waited %v after %v", b, a)
 		}
 	}
-	w.meddle = func(int, *Segment) (bool, Time) { return true, 0 }
+	w.meddle = allLost
 	got, _ := w.read(1) // says so, in vain
 	w.meddle = nil
 	w.run(w.now + 3*time.Minute)

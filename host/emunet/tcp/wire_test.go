@@ -15,10 +15,9 @@ const ms = time.Millisecond
 
 // flying is a segment on its way.
 type flying struct {
-	at   Time
-	to   int
-	s    Segment
-	sent Time
+	at Time
+	to int
+	s  Segment
 }
 
 // wire joins two ends with a delay, and loses or changes what a test tells it to.
@@ -67,7 +66,7 @@ func dialledFrom(t testing.TB, delay Time, iss [2]uint32, configs ...Config) *wi
 func (w *wire) out(i int) {
 	w.end[i].Output(w.now, func(s *Segment) {
 		w.log = append(w.log, fmt.Sprintf("%d %v %d:%d(%d) ack %d win %d", i, s.Flags, s.Seq, s.Seq+s.Len(), len(s.Payload), s.Ack, s.Window))
-		f := flying{at: w.now + w.delay, to: 1 - i, s: *s, sent: w.now}
+		f := flying{at: w.now + w.delay, to: 1 - i, s: *s}
 		if w.rate > 0 {
 			w.free[i] = max(w.free[i], w.now) + Time(len(s.Payload)+40)*time.Second/Time(w.rate)
 			f.at = w.free[i] + w.delay
@@ -142,11 +141,26 @@ func (w *wire) read(i int) ([]byte, error) {
 	}
 }
 
-// said gives the log from the nth line on, and forgets it.
+// heard is the log.
+func (w *wire) heard() string { return strings.Join(w.log, "\n") }
+
+// said gives the log, and forgets it.
 func (w *wire) said() string {
-	s := strings.Join(w.log, "\n")
+	s := w.heard()
 	w.log = nil
 	return s
+}
+
+// allLost has nothing arrive.
+func allLost(int, *Segment) (bool, Time) { return true, 0 }
+
+// bothDial gives two ends that have sent their SYNs at one moment.
+func bothDial(t testing.TB, meddle func(int, *Segment) (bool, Time)) *wire {
+	w := &wire{t: t, delay: 10 * ms, meddle: meddle}
+	w.end[0], w.end[1] = Dial(Config{}, 100, 0), Dial(Config{}, 300, 0)
+	w.out(0)
+	w.out(1)
+	return w
 }
 
 func (w *wire) states(a, b State) {
