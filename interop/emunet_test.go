@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -90,7 +89,8 @@ func visit(t *testing.T, h *emunet.Host, address netip.Addr) {
 // Captures of an emulated internet are what Wireshark and tcpdump expect of one: checksums are right, nothing is
 // malformed, the protocols have their names, and streams are put together again.
 func TestEmulatedCaptures(t *testing.T) {
-	tshark, tcpdump := foreign(t, "tshark"), foreign(t, "tcpdump")
+	foreign(t, "tshark")
+	foreign(t, "tcpdump")
 	for name, link := range map[string]pcapng.LinkType{"IPv4": pcapng.IPv4, "IPv6": pcapng.IPv6} {
 		whole, server := emulatedDay(t, link)
 		for where, capture := range map[string][]byte{"network": whole, "server": server} {
@@ -99,29 +99,21 @@ func TestEmulatedCaptures(t *testing.T) {
 				if err := os.WriteFile(path, capture, 0o600); err != nil {
 					t.Fatal(err)
 				}
-				if out, err := exec.Command(tcpdump, "-n", "-r", path).CombinedOutput(); err != nil || bytes.Count(out, []byte("\n")) < 200 {
-					t.Errorf("tcpdump: %v\n%.500s", err, out)
+				if out := tcpdumpShort(t, path); strings.Count(out, "\n") < 200 {
+					t.Errorf("tcpdump:\n%.500s", out)
 				}
-				sharkSees(t, tshark, path, name)
+				sharkSees(t, path, name)
 			})
 		}
 	}
 }
 
 // sharkSees checks what tshark makes of a capture.
-func sharkSees(t *testing.T, tshark, path, family string) {
+func sharkSees(t *testing.T, path, family string) {
 	t.Helper()
 	read := func(args ...string) string {
 		t.Helper()
-		check := []string{"-n", "-r", path, "-o", "ip.check_checksum:TRUE", "-o", "tcp.check_checksum:TRUE", "-o", "udp.check_checksum:TRUE"}
-		var failed bytes.Buffer
-		command := exec.Command(tshark, append(check, args...)...)
-		command.Stderr = &failed
-		out, err := command.Output()
-		if err != nil {
-			t.Fatalf("tshark %v: %v\n%s", args, err, &failed)
-		}
-		return string(out)
+		return tshark(t, path, args...)
 	}
 	if bad := read("-Y", `_ws.malformed || ip.checksum.status == "Bad" || tcp.checksum.status == "Bad" || udp.checksum.status == "Bad"`+
 		` || icmp.checksum.status == "Bad" || icmpv6.checksum.status == "Bad" || _ws.expert.severity == "Error"`); bad != "" {
@@ -140,9 +132,9 @@ func sharkSees(t *testing.T, tshark, path, family string) {
 	if read("-Y", "tcp.analysis.retransmission") == "" {
 		t.Error("tshark sees no segment that was sent again, and some were lost")
 	}
-	syn := read("-Y", "tcp.flags.syn == 1 && tcp.flags.ack == 0 && tcp.port == 80", "-T", "fields",
-		"-e", "tcp.options.mss_val", "-e", "tcp.options.wscale.shift", "-e", "tcp.options.sack_perm")
-	if want := map[string]string{"IPv4": "1460\t7\t", "IPv6": "1440\t7\t"}[family]; !strings.HasPrefix(syn, want) {
+	syn := read("-Y", "tcp.flags.syn == 1 && tcp.flags.ack == 0 && tcp.port == 80 && tcp.options.sack_perm", "-T", "fields",
+		"-e", "tcp.options.mss_val", "-e", "tcp.options.wscale.shift")
+	if want := map[string]string{"IPv4": "1460\t7\n", "IPv6": "1440\t7\n"}[family]; !strings.HasPrefix(syn, want) {
 		t.Errorf("the SYN's options are %q", syn)
 	}
 }

@@ -3,12 +3,12 @@ package interop
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -43,10 +43,6 @@ func (in *instance) capturing(args ...string) (file string, end func() string) {
 	}
 	return file, func() string {
 		in.t.Helper()
-		time.Sleep(300 * time.Millisecond) // for the last steps to come
-		if err := c.Process.Signal(syscall.SIGINT); err != nil {
-			in.t.Fatal(err)
-		}
 		if err := c.Wait(); err != nil {
 			in.t.Fatalf("%v: %s", err, said())
 		}
@@ -98,7 +94,9 @@ var complaint = regexp.MustCompile(`truncated|\(incorrect|\[bad |bad cksum|bad-l
 
 func tcpdumpShort(t *testing.T, file string) string {
 	t.Helper()
-	out, err := exec.Command(foreign(t, "tcpdump"), "-nq", "-r", file).Output()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, foreign(t, "tcpdump"), "-nq", "-r", file).Output()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +116,7 @@ func TestWireshark(t *testing.T) {
 			t.Fatalf("curl %q: %d, %s", args, code, out)
 		}
 	}
-	file, end := in.capturing()
+	file, end := in.capturing("--count", "8")
 	for _, how := range []string{"+notcp", "+tcp"} {
 		ask(t, "", dig, "@"+in.address, "-p", "8053", "www.a.test", "A", how)
 	}
@@ -147,8 +145,8 @@ func TestWireshark(t *testing.T) {
 			"200\tOK\n404\tNot Found\n200\tOK\n405\tMethod Not Allowed\n"},
 		"a body":       {[]string{"-Y", "http.response.code == 200", "-T", "fields", "-e", "http.file_data"}, "<p>front</p>\nx\n"},
 		"a form":       {[]string{"-Y", "http.request.method == POST", "-T", "fields", "-e", "http.file_data"}, "posted=1\n"},
-		"the stream":   {[]string{"-Y", "tcp.port == 12345 && data", "-T", "fields", "-e", "data.data"}, hex("hello from a capture\n") + hex("HELLO FROM A CAPTURE\n")},
-		"the datagram": {[]string{"-Y", "udp.port == 12345", "-T", "fields", "-e", "data.data"}, hex("hello from a capture") + hex("HELLO FROM A CAPTURE")},
+		"the stream":   {[]string{"-Y", "tcp.port == 12345 && data", "-T", "fields", "-e", "data.data"}, fmt.Sprintf("%x\n%x\n", "hello from a capture\n", "HELLO FROM A CAPTURE\n")},
+		"the datagram": {[]string{"-Y", "udp.port == 12345", "-T", "fields", "-e", "data.data"}, fmt.Sprintf("%x\n%x\n", "hello from a capture", "HELLO FROM A CAPTURE")},
 		"a name":       {[]string{"-Y", "frame.number == 1", "-T", "fields", "-e", "frame.interface_name", "-e", "frame.encap_type"}, "transcript\t129\n"},
 		"TLS":          {[]string{"-Y", "tls"}, ""},
 	} {
@@ -165,24 +163,13 @@ func TestWireshark(t *testing.T) {
 	}
 }
 
-// hex gives octets as tshark prints them.
-func hex(text string) string {
-	const digits = "0123456789abcdef"
-	var b strings.Builder
-	for _, c := range []byte(text) {
-		b.WriteByte(digits[c>>4])
-		b.WriteByte(digits[c&15])
-	}
-	return b.String() + "\n"
-}
-
 // TestWiresharkShowsWhatIsMissing captures more than a transcript keeps.
 func TestWiresharkShowsWhatIsMissing(t *testing.T) {
 	t.Parallel()
 	foreign(t, "tshark")
 	curl := foreign(t, "curl")
 	in := serve(t, "a.test", "www/large.txt", strings.Repeat("0123456789abcdef", 40000))
-	file, end := in.capturing("web")
+	file, end := in.capturing("--count", "1", "web")
 	if out, code := ask(t, "", curl, "-sS", "-o", os.DevNull, "http://"+in.at(80)+"/large.txt"); code != 0 {
 		t.Fatal(out)
 	}
@@ -211,7 +198,7 @@ func TestWiresharkLive(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := exec.CommandContext(ctx, "sh", "-c", `"$0" trace --pcap - --count 1 dns 2>told | "$1" -l -r - 2>/dev/null`, path, shark)
-	c.Dir = in.dir
+	c.Dir, c.WaitDelay = in.dir, time.Second // the context ends the shell alone
 	var out bytes.Buffer
 	c.Stdout = &out
 	if err := c.Start(); err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"flag"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -88,8 +90,11 @@ func runStep(ts *testscript.TestScript, document string, s step) {
 			return
 		}
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
 	var printed bytes.Buffer
-	c := exec.Command("bash", "-c", s.command)
+	c := exec.CommandContext(ctx, "bash", "-c", s.command)
+	c.WaitDelay = time.Second
 	c.Dir, c.Env, c.Stdout, c.Stderr = ts.MkAbs("."), environment(ts), &printed, &printed
 	err := c.Run()
 	var ended *exec.ExitError

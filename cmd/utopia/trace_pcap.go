@@ -129,7 +129,7 @@ func openPatiently(ctx context.Context, name string) (*os.File, error) {
 	}
 }
 
-// overwritable says whether a file may be lost: it is empty, or a capture.
+// overwritable says whether a file may be lost: it is empty, or a capture. From then on others cannot read it.
 func overwritable(name string) error {
 	file, err := os.Open(name)
 	if err != nil {
@@ -138,12 +138,13 @@ func overwritable(name string) error {
 	defer file.Close()
 	magic := make([]byte, 4)
 	n, err := io.ReadFull(file, magic)
-	if n == 0 && errors.Is(err, io.EOF) {
-		return nil
-	}
+	empty := n == 0 && errors.Is(err, io.EOF)
 	// pcapng in any order, and pcap in both, with microseconds or nanoseconds.
 	known := []string{"\n\r\r\n", "\xd4\xc3\xb2\xa1", "\xa1\xb2\xc3\xd4", "\x4d\x3c\xb2\xa1", "\xa1\xb2\x3c\x4d"}
-	if slices.Contains(known, string(magic[:n])) {
+	if empty || slices.Contains(known, string(magic[:n])) {
+		if err := file.Chmod(0o600); err != nil {
+			return fmt.Errorf("write a capture: %w", err)
+		}
 		return nil
 	}
 	return usage("%s is there, and is no capture: it would be overwritten\nhint: name another file, or remove it", name)
@@ -165,7 +166,7 @@ func (c *capturer) line(l control.Line) error {
 		c.begun = true
 		c.note("capturing into %s; Ctrl-C ends it\n", c.file)
 	}
-	c.lost = max(c.lost, l.Lost)
+	c.lost = l.Lost
 	switch {
 	case l.Record != nil:
 		return c.ended(*l.Record)

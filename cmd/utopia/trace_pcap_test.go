@@ -2,12 +2,13 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"errors"
+	"io/fs"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -36,9 +37,15 @@ func TestCapturesOverwriteCapturesAlone(t *testing.T) {
 		if err == nil {
 			file.Close()
 		}
-		want := text
+		want, mode := text, fs.FileMode(0o644)
 		if ok {
-			want = ""
+			want, mode = "", 0o600
+		}
+		if info, err := os.Stat(name); err != nil || runtime.GOOS != "windows" && info.Mode().Perm() != mode {
+			t.Errorf("%q: others may read it: %v, %v", text, info.Mode(), err)
+		}
+		if err := os.Chmod(name, 0o644); err != nil {
+			t.Fatal(err)
 		}
 		if left, err := os.ReadFile(name); err != nil || string(left) != want {
 			t.Errorf("%q: %q is left, %v", text, left, err)
@@ -61,17 +68,6 @@ func TestACaptureIsNothingForATerminal(t *testing.T) {
 	file, err := (&session{out: &bytes.Buffer{}}).openCapture(t.Context(), "-")
 	if err != nil || file.Close() != nil {
 		t.Errorf("what is no terminal: %v", err)
-	}
-}
-
-func TestOpeningACaptureEnds(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	// Either may be first.
-	if file, err := openPatiently(ctx, filepath.Join(t.TempDir(), "x")); err == nil {
-		file.Close()
-	} else if !errors.Is(err, context.Canceled) {
-		t.Error(err)
 	}
 }
 
@@ -133,7 +129,7 @@ func TestSummary(t *testing.T) {
 			t.Fatalf("%+v: %v", l, err)
 		}
 	}
-	if err := c.line(end(four2)); !errors.Is(err, errEnough) {
+	if err := c.line(end(four2)); !errors.Is(err, errEnough) { // and it has lost no fewer
 		t.Errorf("two have ended: %v", err)
 	}
 	c.sumUp()

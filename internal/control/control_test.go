@@ -278,7 +278,7 @@ func TestTrace(t *testing.T) {
 	}
 }
 
-// TestTraceOfBytes sees that bytes come to the reader that asks for them, and are recorded only as long.
+// TestTraceOfBytes sees that bytes come to the reader that asks for them.
 func TestTraceOfBytes(t *testing.T) {
 	enough := errors.New("enough")
 	for level, want := range map[transcript.Level]string{transcript.Lines: "", transcript.Bytes: "octets\x00"} {
@@ -305,6 +305,46 @@ func TestTraceOfBytes(t *testing.T) {
 		})
 		if !errors.Is(err, enough) {
 			t.Errorf("trace: %v", err)
+		}
+	}
+}
+
+// TestTraceOfManyBytes has more of them than a feed holds at once; the reader takes them as they come.
+func TestTraceOfManyBytes(t *testing.T) {
+	recorder := transcript.New(transcript.Options{})
+	c := serve(t, t.TempDir(), &scripted{recorder: recorder}, nil)
+	enough, left := errors.New("enough"), transcript.MaxFeedBytes/transcript.MaxRawBytes+1
+	say := func() {
+		x := recorder.Begin(context.Background(), "dns", "tcp", host4, host4)
+		x.Message(transcript.Received, make([]byte, transcript.MaxRawBytes), "piece")
+		x.End()
+	}
+	err := c.Trace(context.Background(), transcript.Bytes, nil, func(l Line) error {
+		switch {
+		case l.Event == "alive" && left > 0:
+			say()
+		case l.Event == "entry":
+			if len(l.Entry.Raw) != transcript.MaxRawBytes {
+				t.Errorf("%d before the end: %d bytes", left, len(l.Entry.Raw))
+			}
+			if left--; left == 0 {
+				return enough
+			}
+			say()
+		}
+		return nil
+	})
+	if !errors.Is(err, enough) {
+		t.Error(err)
+	}
+	wanted := func() bool {
+		x := recorder.Begin(context.Background(), "dns", "tcp", host4, host4)
+		defer x.End()
+		return x.Wants(transcript.Bytes)
+	}
+	for until := time.Now().Add(10 * time.Second); wanted(); time.Sleep(time.Millisecond) {
+		if time.Now().After(until) {
+			t.Fatal("bytes are recorded, though nobody follows")
 		}
 	}
 }

@@ -121,6 +121,7 @@ func (w *Writer) datagram(x *exchange, e transcript.Entry) error {
 		}
 		x.remark(fmt.Sprintf("%d octets of this are not in the transcript", missing))
 	}
+	missing = min(missing, MaxGap) // which no datagram has, either
 	from, to := &x.sides[e.Dir], &x.sides[other(e.Dir)]
 	ports := pcapng.UDP{SrcPort: from.at.Port(), DstPort: to.at.Port()}
 	w.packet = pcapng.AppendCutUDP(w.packet[:0], w.ip(from, to), ports, payload, len(payload)+missing)

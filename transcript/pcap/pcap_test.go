@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math"
 	"net/netip"
 	"slices"
 	"strings"
@@ -161,10 +162,13 @@ func TestText(t *testing.T) {
 		"empty line":        {line(transcript.Received, 2, ""), "\r\n", "\r\n", 0},
 		"secret":            {line(transcript.Received, 12, "PASS "+transcript.Redacted), "PASS *****\r\n", "?", 0},
 		"secret of nothing": {line(transcript.Received, 7, "PASS "+transcript.Redacted), "PASS \r\n", "?", 0},
-		"summary":           {line(transcript.Received, 100, "(200 OK)"), "?", "?", 100},
-		"cut line":          {line(transcript.Received, 3000, strings.Repeat("x", 1000)+"…"), "?", "?", 3000},
-		"escaped line":      {line(transcript.Received, 3, `\x1b`), "?", "?", 3},
-		"nothing":           {line(transcript.Received, 0, "in another entry"), "", "", 0},
+		"secret cut short":  {line(transcript.Received, 3, "PASS "+transcript.Redacted), "?", "?", 3},
+		"long secret": {line(transcript.Received, 7+transcript.MaxText+1, "PASS "+transcript.Redacted),
+			"PASS " + strings.Repeat("*", transcript.MaxText) + "\r\n?", "?", 1},
+		"summary":      {line(transcript.Received, 100, "(200 OK)"), "?", "?", 100},
+		"cut line":     {line(transcript.Received, 3000, strings.Repeat("x", 1000)+"…"), "?", "?", 3000},
+		"escaped line": {line(transcript.Received, 3, `\x1b`), "?", "?", 3},
+		"nothing":      {line(transcript.Received, 0, "in another entry"), "", "", 0},
 	} {
 		packets, counts := capture(t, Options{}, record(tcp(1), c.e))
 		if text, ok := stream(packets, client); text != c.tcp || !ok || int(counts.Missing) != c.missing {
@@ -321,6 +325,8 @@ func FuzzRecords(f *testing.F) {
 	f.Add("", "PASS "+transcript.Redacted, "", 0, 12, false)
 	f.Add(strings.Repeat("x", 3000), strings.Repeat("y", 1001), "\xff", 5000, 1<<30, true)
 	f.Add("\x00", "x", "", -1, -1<<62, false)
+	f.Add("\x00", "x", "", math.MaxInt, math.MaxInt, false)
+	f.Add("\x00", "x", "", math.MaxInt, math.MaxInt, true)
 	f.Fuzz(func(t *testing.T, message, text, remark string, n, m int, overTCP bool) {
 		h := tcp(1)
 		if !overTCP {
@@ -330,7 +336,7 @@ func FuzzRecords(f *testing.F) {
 		withRaw.Bytes = n
 		w, file := writer(t, Options{Ports: StandardPorts()})
 		err := w.Records(record(h, withRaw, note(remark), line(transcript.Sent, m, text), got(message), said(text)))
-		if err != nil && !errors.Is(err, pcapng.ErrLength) && overTCP {
+		if err != nil && (overTCP || !errors.Is(err, pcapng.ErrLength)) {
 			t.Fatal(err)
 		}
 		packets := read(t, file.Bytes())

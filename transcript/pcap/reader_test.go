@@ -89,7 +89,7 @@ func readIP(t testing.TB, p *packet, ip []byte) {
 }
 
 // stream puts together what a side has sent, "?" for each stretch that is missing; ok is false where the sequence
-// numbers go backwards, or an acknowledgement is not what the other side has sent.
+// numbers go backwards, or an acknowledgement is behind what the other side has sent.
 func stream(packets []packet, from netip.AddrPort) (text string, ok bool) {
 	var next, others uint32
 	for i, p := range packets {

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -155,16 +156,28 @@ func TestUpper(t *testing.T) {
 		n.Link(client, r, emunet.Delay(20*ms), emunet.Rate(1*emunet.Mbit))
 		link := n.Link(server, r, emunet.Delay(30*ms), emunet.Loss(0.1))
 		apptest.Start(t, server, apptest.Site{Domain: "a.test"})
-		for _, network := range []string{"tcp", "udp"} {
+		lines := strings.Repeat("hello, world\n", 50)
+		upper := func(network string) (string, error) {
 			var out bytes.Buffer
-			lines := strings.Repeat("hello, world\n", 50)
 			err := socket.Upper(context.Background(), client, network, netip.AddrPortFrom(server.Addr(), 12000).String(),
 				strings.NewReader(lines), &out, socket.ClientOptions{})
-			if err != nil || out.String() != strings.ToUpper(lines) {
-				t.Errorf("%s: %d octets, %v", network, out.Len(), err)
-			}
-			link.Set(emunet.Loss(0))
+			return out.String(), err
 		}
+		whole := func(network string) {
+			t.Helper()
+			if got, err := upper(network); err != nil || got != strings.ToUpper(lines) {
+				t.Errorf("%s: %d octets, %v", network, len(got), err)
+			}
+		}
+		whole("tcp")
+		if there, back := link.Counts(); there.Lost == 0 || back.Lost == 0 {
+			t.Errorf("nothing was lost: %+v, %+v", there, back)
+		}
+		if _, err := upper("udp"); !errors.Is(err, socket.ErrNoAnswer) {
+			t.Errorf("udp with losses: %v", err)
+		}
+		link.Set(emunet.Loss(0))
+		whole("udp")
 	})
 }
 
@@ -194,6 +207,9 @@ func run(t *testing.T, seed uint64, www string) string {
 				strings.NewReader("one\ntwo\n"), &told, socket.ClientOptions{})
 			fmt.Fprintln(&told, err, time.Since(start)) // a datagram may be lost
 			time.Sleep(time.Second)
+		}
+		if capture.Packets() == 0 || seen.Len() == 0 {
+			t.Error("nothing was captured, or followed")
 		}
 	})
 	return fmt.Sprintf("%x", sha256.Sum256(append(captured.Bytes(), seen.String()+told.String()...)))

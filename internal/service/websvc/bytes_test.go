@@ -66,6 +66,7 @@ func TestBytesAreThoseOnTheWire(t *testing.T) {
 		"not modified":      "GET /a.txt HTTP/1.1\r\n" + host + "If-Modified-Since: Fri, 01 Jan 2100 00:00:00 GMT\r\n\r\n",
 		"body":              "GET /a.txt HTTP/1.1\r\n" + host + "Content-Length: 4\r\n\r\nbody",
 		"chunks":            "GET /a.txt HTTP/1.1\r\n" + host + "Transfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n",
+		"closed by both":    "GET /a.txt HTTP/1.1\r\n" + host + "Connection: close\r\nContent-Length: 65537\r\n\r\n",
 		"body too large":    "GET /a.txt HTTP/1.1\r\n" + host + "Content-Length: 65537\r\n\r\n",
 		"awaited":           "GET /a.txt HTTP/1.1\r\n" + host + "Content-Length: 4\r\nExpect: 100-continue\r\n\r\nbody",
 		"awaited in vain":   "POST /a.txt HTTP/1.1\r\n" + host + "Content-Length: 4\r\nExpect: 100-continue\r\n\r\n",
@@ -83,9 +84,7 @@ func TestBytesAreThoseOnTheWire(t *testing.T) {
 		if _, err := io.ReadFull(w.r, answer); err != nil || string(answer) != got.octets[transcript.Sent] {
 			t.Errorf("%s: the client has got\n%q, recorded is\n%q (%v)", name, answer, got.octets[transcript.Sent], err)
 		}
-		if tcp, ok := w.Conn.(interface{ CloseWrite() error }); !ok || tcp.CloseWrite() != nil {
-			t.Fatal("not closed")
-		}
+		w.closeWrite()
 		if more, _ := io.ReadAll(w.r); len(more) > 0 {
 			t.Errorf("%s: the client has got more: %q", name, more)
 		}
@@ -135,9 +134,6 @@ func TestSecretsInBytes(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.Header = http.Header{"Authorization": {"Basic swordfish"}, "Cookie": {"id=fish"}, "Proxy-Authorization": {"x"}}
-		if !reveal {
-			want = strings.Replace(want, "***************", strings.Repeat("*", len("Basic swordfish")), 1)
-		}
 		recordRequestBytes(x, r, "/")
 		newBytesOf(x, r).answerHead(200, http.Header{"Set-Cookie": {"id=fish"}, "Content-Length": {"0"}})
 		if got := string(x.Record().Entries[0].Raw); got != "GET / HTTP/1.1\r\nHost: "+domain+"\r\n"+want+"\r\n" {
@@ -249,9 +245,7 @@ func TestWhatIsNotReadIsNotClaimed(t *testing.T) {
 	} {
 		w := dial(t, addressOf(t, s, "HTTP"))
 		w.send("POST /a.txt HTTP/1.1\r\nHost: " + domain + "\r\n" + rest)
-		if tcp, ok := w.Conn.(interface{ CloseWrite() error }); !ok || tcp.CloseWrite() != nil {
-			t.Fatal("not closed")
-		}
+		w.closeWrite()
 		got := next()
 		_, read, _ := strings.Cut(got.octets[0], "\r\n\r\n")
 		if read != body || !strings.Contains(strings.Join(got.texts, "\n"), "= of the request's body ") {

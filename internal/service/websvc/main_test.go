@@ -213,6 +213,14 @@ func dial(t *testing.T, address string) *wire {
 	return &wire{conn, t, bufio.NewReader(conn)}
 }
 
+// closeWrite says that nothing more will come.
+func (w *wire) closeWrite() {
+	w.t.Helper()
+	if tcp, ok := w.Conn.(interface{ CloseWrite() error }); !ok || tcp.CloseWrite() != nil {
+		w.t.Fatal("not closed")
+	}
+}
+
 func (w *wire) send(text string) {
 	w.t.Helper()
 	if _, err := io.WriteString(w, text); err != nil {

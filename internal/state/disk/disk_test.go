@@ -74,16 +74,21 @@ func TestLinksOut(t *testing.T) {
 		}
 	}
 	f := open(t, dir, disk.Options{})
+	if err := disk.Replace(f, "mine to give", nil); err != nil {
+		t.Fatal(err)
+	}
 	for what, try := range map[string]func() error{
 		"Open":      func() error { _, err := f.Open("file"); return err },
 		"OpenWrite": func() error { _, err := f.OpenWrite("folder/secret"); return err },
 		"Create":    func() error { _, err := f.Create("folder/new"); return err },
 		"ReadDir":   func() error { _, err := f.ReadDir("folder"); return err },
-		"Stat":      func() error { _, err := f.Stat("up/x"); return err },
+		"Stat":      func() error { _, err := f.Stat("up"); return err },
 		"Mkdir":     func() error { return f.Mkdir("folder/d") },
 		"Remove":    func() error { return f.Remove("folder/secret") },
 		"Link":      func() error { return f.Link("folder/secret", "mine") },
 		"Rename":    func() error { return f.Rename("folder/secret", "mine") },
+		"Link to":   func() error { return f.Link("mine to give", "folder/new") },
+		"Rename to": func() error { return f.Rename("mine to give", "folder/new") },
 		"SyncDir":   func() error { return f.SyncDir("folder") },
 	} {
 		if err := try(); err == nil {

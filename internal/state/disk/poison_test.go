@@ -70,7 +70,7 @@ func TestSyncOfAClosedFilePoisonsNothing(t *testing.T) {
 func TestSyncsComeOneByOne(t *testing.T) {
 	under := &failing{n: 1, err: syscall.EIO}
 	f := &file{handle: under, name: "a"}
-	second := make(chan error)
+	second := make(chan error, 1)
 	under.during = func() {
 		under.during = nil
 		go func() { second <- f.Sync() }()
@@ -80,6 +80,7 @@ func TestSyncsComeOneByOne(t *testing.T) {
 		select {
 		case err := <-second:
 			t.Errorf("the second Sync did not wait: %v", err)
+			second <- err
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
