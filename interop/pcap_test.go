@@ -68,12 +68,15 @@ func tshark(t *testing.T, file string, args ...string) string {
 	return string(out)
 }
 
+// badChecksum finds packets that are not what their sender has sent.
+const badChecksum = "ip.checksum.status == 0 || tcp.checksum.status == 0 || udp.checksum.status == 0"
+
 // sound wants a capture in which tshark finds nothing wrong, and which tcpdump reads to its end.
 func sound(t *testing.T, file string) {
 	t.Helper()
 	for _, wrong := range []string{
 		"_ws.malformed", "_ws.expert.severity >= error", "_ws.expert.severity == warning",
-		"ip.checksum.status == 0 || tcp.checksum.status == 0 || udp.checksum.status == 0",
+		badChecksum,
 	} {
 		if out := tshark(t, file, "-Y", wrong); out != "" {
 			t.Errorf("%s:\n%s", wrong, out)
@@ -160,6 +163,11 @@ func TestWireshark(t *testing.T) {
 	}
 	if text, err := os.ReadFile(file); err != nil || bytes.Contains(text, []byte("fish")) || !bytes.Contains(text, []byte("Cookie: ************\r\n")) {
 		t.Errorf("a secret is in the capture, or its field is not: %v", err)
+	} else if err := os.WriteFile(file, bytes.ReplaceAll(text, []byte("hello from"), []byte("jello from")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := tshark(t, file, "-Y", badChecksum); strings.Count(got, "\n") != 2 {
+		t.Errorf("of two packets with other words and the old checksums these are found:\n%s", got)
 	}
 }
 
