@@ -2,9 +2,9 @@ package zone
 
 import (
 	"bytes"
-	"cmp"
 	"fmt"
 	"io"
+	"iter"
 	"slices"
 
 	"github.com/network-utopia/utopia/dns"
@@ -16,40 +16,30 @@ const MaxReported = 20
 
 // Builder gathers the records of a zone, checks them, and makes the snapshot.
 type Builder struct {
-	apex     dns.Name
-	names    map[dns.Name]*draft // by name in lower case
+	apex     dns.Name // in lower case
+	named    dns.Name // as the SOA has it
+	records  arena
 	problems Problems
 	told     map[bool]int // problems by whether they are fatal, those past MaxReported among them
 	soas     int
 }
 
-// draft is a node that is being made.
-type draft struct {
-	name dns.Name
-	pos  Pos
-	sets []draftSet
-}
-
-type draftSet struct {
-	RRset
-	pos Pos
-}
-
 // NewBuilder begins a zone.
 func NewBuilder(apex dns.Name) *Builder {
-	return &Builder{apex: apex.Canonical(), names: map[dns.Name]*draft{}, told: map[bool]int{}}
+	apex = apex.Canonical()
+	return &Builder{apex: apex, named: apex, records: newArena(apex), told: map[bool]int{}}
 }
 
 // Has says whether a name owns records of a type by now.
 func (b *Builder) Has(name dns.Name, t dns.Type) bool {
-	d := b.names[name.Canonical()]
-	return d != nil && d.set(t) != nil
+	return name.IsSubdomainOf(b.apex) && b.records.has(name, t)
 }
 
 // Owns says whether a name owns any records by now.
-func (b *Builder) Owns(name dns.Name) bool { return b.names[name.Canonical()] != nil }
+func (b *Builder) Owns(name dns.Name) bool { return b.Has(name, 0) }
 
-// Add puts in a record. What is wrong with it is told by Build.
+// Add puts in a record, of which it keeps nothing. What is wrong with it is
+// told by Build.
 func (b *Builder) Add(r Record) {
 	switch {
 	case r.Class != dns.ClassIN:
@@ -76,48 +66,9 @@ func (b *Builder) Add(r Record) {
 			b.fatal(r, "a second SOA")
 			return
 		}
+		b.named = r.Name
 	}
-	b.put(r)
-}
-
-func (b *Builder) put(r Record) {
-	key := r.Name.Canonical()
-	d := b.names[key]
-	if d == nil {
-		d = &draft{name: r.Name, pos: r.Pos}
-		if key == r.Name {
-			d.name = key
-		}
-		b.names[key] = d
-	}
-	s := d.set(r.Type)
-	if s == nil {
-		d.sets = append(d.sets, draftSet{RRset{r.Type, r.TTL, [][]byte{r.Data}}, r.Pos})
-		return
-	}
-	for _, data := range s.Data {
-		same := r.RR
-		same.Data = data
-		if bytes.Equal(data, r.Data) || same.SameData(r.RR) {
-			b.warn(r, "the same record stands there twice; the second is left out")
-			return
-		}
-	}
-	if r.TTL != s.TTL {
-		// RFC 2181 section 5.2: the TTLs of a set are the same.
-		b.warn(r, "TTL %d, where another record of the set has %d; the lower is used for all", r.TTL, s.TTL)
-		s.TTL = min(s.TTL, r.TTL)
-	}
-	s.Data = append(s.Data, r.Data)
-}
-
-func (d *draft) set(t dns.Type) *draftSet {
-	for i := range d.sets {
-		if d.sets[i].Type == t {
-			return &d.sets[i]
-		}
-	}
-	return nil
+	b.records.add(r)
 }
 
 func (b *Builder) fatal(r Record, format string, args ...any) {
@@ -147,56 +98,116 @@ func (b *Builder) countRest() {
 // with it; an error is of type Problems and holds what is fatal. The Builder
 // must not be used afterwards.
 func (b *Builder) Build() (*Zone, Problems, error) {
-	b.check()
+	b.records.sort()
+	var w pageWriter
+	var count tally
+	var body []byte
+	for name := range b.records.names() {
+		body = b.pack(body[:0], name)
+		it := item{b.records.at(name[0]).key(), body}
+		count.add(it, 1)
+		w.add(it, nil)
+	}
+	z := newZone(b.named, root(w.done()), count)
+	b.check(z)
 	b.countRest()
 	fatal, warnings := b.problems.split()
 	if len(fatal) > 0 {
 		return nil, warnings, fatal
 	}
-	z := &Zone{apex: b.apex}
-	keys := b.withNonTerminals()
-	slices.SortFunc(keys, dns.Name.Compare)
-	z.nodes = make([]node, len(keys))
-	z.index = make(map[dns.Name]int32, len(keys))
-	for i, key := range keys {
-		z.index[key] = int32(i)
-		z.nodes[i].name = key
-		if d := b.names[key]; d != nil {
-			z.nodes[i] = d.node()
-			for _, s := range d.sets {
-				z.records += len(s.Data)
-			}
-		}
-	}
-	soa, _ := z.Top().RRset(dns.TypeSOA)
-	z.soa, _ = dns.RR{Type: dns.TypeSOA, Data: soa.Data[0]}.SOA()
 	return z, warnings, nil
 }
 
-func (d *draft) node() node {
-	slices.SortFunc(d.sets, func(a, b draftSet) int { return cmp.Compare(a.Type, b.Type) })
-	n := node{name: d.name, sets: make([]RRset, len(d.sets))}
-	for i, s := range d.sets {
-		n.sets[i] = s.RRset
-	}
-	return n
-}
-
-// withNonTerminals gives the names that exist: those that own records and
-// those between them and the apex (RFC 4592 section 2.2.2).
-func (b *Builder) withNonTerminals() []dns.Name {
-	seen := make(map[dns.Name]bool, len(b.names))
-	keys := make([]dns.Name, 0, len(b.names))
-	for key := range b.names {
-		for n := key; len(n) >= len(b.apex) && !seen[n]; n = n.Parent() {
-			seen[n] = true
-			keys = append(keys, n)
-			if n == dns.Root {
-				break
+// names gives the sorted records, those of each name together.
+func (a *arena) names() iter.Seq[[]place] {
+	return func(yield func([]place) bool) {
+		for from := 0; from < len(a.order); {
+			key := a.at(a.order[from]).key()
+			to := from + 1
+			for to < len(a.order) && bytes.Equal(a.at(a.order[to]).key(), key) {
+				to++
 			}
+			if !yield(a.order[from:to]) {
+				return
+			}
+			from = to
 		}
 	}
-	return keys
+}
+
+// pack makes the body of a name from its records.
+func (b *Builder) pack(body []byte, name []place) []byte {
+	body = appendSpelling(body, dns.Name(b.records.at(name[0]).spelling()))
+	for from := 0; from < len(name); {
+		kind := b.records.at(name[from]).kind()
+		to := from + 1
+		for to < len(name) && b.records.at(name[to]).kind() == kind {
+			to++
+		}
+		set := b.set(kind, name[from:to])
+		if size := set.size(); size > maxSetOctets {
+			b.fatal(b.record(name[from]), "the records of this name and type have %d octets, which no answer has room for: %d are the most", size, maxSetOctets)
+		} else {
+			body = appendSet(body, set)
+		}
+		from = to
+	}
+	return body
+}
+
+// set joins the records of one name and type, which come in the order of the
+// file.
+func (b *Builder) set(kind dns.Type, places []place) RRset {
+	first := b.records.at(places[0])
+	set := RRset{Type: kind, TTL: first.ttl(), Data: make([][]byte, 1, len(places))}
+	set.Data[0] = first.data()
+	if len(places) == 1 {
+		return set
+	}
+	twice := b.duplicates(kind, places)
+	set.Data = set.Data[:0]
+	for i, at := range places {
+		p := b.records.at(at)
+		if twice[i] {
+			b.warn(b.record(at), "the same record stands there twice; the second is left out")
+			continue
+		}
+		if p.ttl() != set.TTL {
+			// RFC 2181 section 5.2: the TTLs of a set are the same.
+			b.warn(b.record(at), "TTL %d, where another record of the set has %d; the lower is used for all", p.ttl(), set.TTL)
+			set.TTL = min(set.TTL, p.ttl())
+		}
+		set.Data = append(set.Data, p.data())
+	}
+	slices.SortFunc(set.Data, func(x, y []byte) int { return compareData(kind, x, y) })
+	return set
+}
+
+// duplicates says which of the records of a set stand there for the second time.
+func (b *Builder) duplicates(kind dns.Type, places []place) []bool {
+	order := make([]int, len(places))
+	for i := range order {
+		order[i] = i
+	}
+	compare := func(i, k int) int {
+		return compareData(kind, b.records.at(places[i]).data(), b.records.at(places[k]).data())
+	}
+	slices.SortStableFunc(order, compare)
+	twice := make([]bool, len(places))
+	for i := 1; i < len(order); i++ {
+		twice[order[i]] = compare(order[i-1], order[i]) == 0
+	}
+	return twice
+}
+
+// record gives a record as it was added.
+func (b *Builder) record(at place) Record {
+	p := b.records.at(at)
+	name := nameOfKey(p.key(), b.named)
+	if s := p.spelling(); len(s) > 0 {
+		name = dns.Name(s) + b.named
+	}
+	return Record{dns.RR{Name: name, Type: p.kind(), Class: dns.ClassIN, TTL: p.ttl(), Data: p.data()}, b.records.pos(p)}
 }
 
 // Load reads a master file and makes the zone of opts.Origin from it. An error
@@ -215,3 +226,4 @@ func Load(r io.Reader, opts ReadOptions) (*Zone, Problems, error) {
 	}
 	return b.Build()
 }
+

@@ -1,160 +1,154 @@
 package zone
 
 import (
-	"maps"
+	"bytes"
 	"slices"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/network-utopia/utopia/dns"
 )
 
+// checker looks at a zone as a whole.
+type checker struct {
+	*Builder
+	zone  *Zone
+	twice []byte // the key of a name that ends in the zone's name twice
+	// hiding is the name that hides what is below it, being delegated or the
+	// owner of a DNAME: the last one that was passed.
+	hiding Node
+	what   dns.Type // NS or DNAME; 0: none was passed
+}
+
 // check looks at the zone as a whole.
-func (b *Builder) check() {
-	apex := b.names[b.apex]
-	missing := func(t dns.Type) {
-		b.problems = append(b.problems, Problem{
-			Fatal: true, Text: "the zone " + b.apex.String() + " has no " + t.String() + " record at its own name",
-		})
+func (b *Builder) check(z *Zone) {
+	top, _ := z.get(nil)
+	for _, t := range [...]dns.Type{dns.TypeSOA, dns.TypeNS} {
+		if !top.Has(t) {
+			b.problems = append(b.problems, Problem{
+				Fatal: true, Text: "the zone " + b.apex.String() + " has no " + t.String() + " record at its own name",
+			})
+		}
 	}
-	if b.soas == 0 {
-		missing(dns.TypeSOA)
-	}
-	if apex == nil || apex.set(dns.TypeNS) == nil {
-		missing(dns.TypeNS)
-	}
-	// The order of the map would make the report differ from run to run.
-	for _, key := range slices.SortedFunc(maps.Keys(b.names), dns.Name.Compare) {
-		b.checkNode(key, b.names[key])
+	c := checker{Builder: b, zone: z, twice: appendKey(nil, b.apex, len(dns.Root))}
+	for n := range z.Nodes() {
+		c.node(n)
 	}
 }
 
-func (b *Builder) checkNode(key dns.Name, d *draft) {
-	b.checkAlone(d)
-	b.checkSpelling(key, d)
-	if above, what := b.hiddenBy(key); what != 0 {
-		for i := range d.sets {
-			glue := what == dns.TypeNS && (d.sets[i].Type == dns.TypeA || d.sets[i].Type == dns.TypeAAAA)
+func (c *checker) node(n Node) {
+	c.alone(n)
+	c.spelling(n)
+	if c.hides(n) {
+		for s := range packedSets(n.body) {
+			glue := c.what == dns.TypeNS && (s.kind() == dns.TypeA || s.kind() == dns.TypeAAAA)
 			if !glue {
-				b.warn(d.record(i, 0), "never answered: %s owns a %s record", above, what)
+				c.warn(c.recordOf(n, s.kind()), "never answered: %s owns a %s record", c.hiding.Name(), c.what)
 			}
 		}
 		return
 	}
-	if d.set(dns.TypeNS) != nil && key.IsWildcard() {
-		b.warn(d.recordOf(dns.TypeNS), "NS at a wildcard delegates nothing (RFC 4592 section 4.2)")
-	} else if d.set(dns.TypeNS) != nil && key != b.apex {
-		b.checkCut(d)
+	apex := len(n.key) == 0
+	switch delegated := !apex && n.Has(dns.TypeNS); {
+	case delegated && isWildcardKey(n.key):
+		c.warn(c.recordOf(n, dns.TypeNS), "NS at a wildcard delegates nothing (RFC 4592 section 4.2)")
+	case delegated:
+		c.cut(n)
+		c.hiding, c.what = n, dns.TypeNS
 	}
-	if d.set(dns.TypeDS) != nil && key == b.apex {
-		b.warn(d.recordOf(dns.TypeDS), "DS belongs to the parent zone, not to the zone's own name")
+	if n.Has(dns.TypeDNAME) {
+		c.hiding, c.what = n, dns.TypeDNAME
 	}
-	for i, s := range d.sets {
-		for k := range s.Data {
-			b.checkTarget(d.record(i, k))
-		}
+	if apex && n.Has(dns.TypeDS) {
+		c.warn(c.recordOf(n, dns.TypeDS), "DS belongs to the parent zone, not to the zone's own name")
+	}
+	for s := range packedSets(n.body) {
+		c.targets(n, s)
 	}
 }
 
-// checkSpelling warns of names that are asked for by nobody: those that lack
+// hides says whether a name above keeps this one from being answered.
+func (c *checker) hides(n Node) bool {
+	return c.what != 0 && len(n.key) > len(c.hiding.key) && bytes.HasPrefix(n.key, c.hiding.key)
+}
+
+// spelling warns of names that are asked for by nobody: those that lack
 // their final dot, so that the zone's name is in them twice (RFC 1912 section
 // 2.2 names it first among the errors), and those that stand there as they are
 // read where browsers ask for their xn-- form. The labels of services may be
 // UTF-8 (RFC 6763 section 4.1.3).
-func (b *Builder) checkSpelling(key dns.Name, d *draft) {
-	twice := b.apex[:len(b.apex)-1] + b.apex
-	if b.apex != dns.Root && key.IsSubdomainOf(twice) {
-		b.warn(d.record(0, 0), "%s is in the name twice: is a dot missing at its end?", b.apex)
+func (c *checker) spelling(n Node) {
+	if c.apex != dns.Root && bytes.HasPrefix(n.key, c.twice) {
+		c.warn(c.anyOf(n), "%s is in the name twice: is a dot missing at its end?", c.apex)
 	}
-	ascii := !strings.ContainsFunc(string(key), func(r rune) bool { return r >= utf8.RuneSelf })
-	if !ascii && !strings.Contains(string(key), "_") {
-		b.warn(d.record(0, 0), "not ASCII: browsers ask for such a name in its xn-- form (RFC 5891)")
+	ascii := !slices.ContainsFunc(n.key, func(b byte) bool { return b >= utf8.RuneSelf })
+	if !ascii && !bytes.Contains(n.key, []byte("_")) {
+		c.warn(c.anyOf(n), "not ASCII: browsers ask for such a name in its xn-- form (RFC 5891)")
 	}
 }
 
-// checkAlone: a CNAME stands alone (RFC 2181 section 10.1), but for what DNSSEC
+// alone: a CNAME stands alone (RFC 2181 section 10.1), but for what DNSSEC
 // puts beside it (RFC 4034 section 3), and so does a DNAME among its kind (RFC
 // 6672 section 2.4).
-func (b *Builder) checkAlone(d *draft) {
-	if c := d.set(dns.TypeCNAME); c != nil {
-		r := d.recordOf(dns.TypeCNAME)
-		if len(c.Data) > 1 {
-			b.fatal(r, "%s owns %d CNAME records; one is the most", d.name, len(c.Data))
+func (c *checker) alone(n Node) {
+	if s := findSet(n.body, dns.TypeCNAME); s != nil {
+		r := c.recordOf(n, dns.TypeCNAME)
+		if s.count() > 1 {
+			c.fatal(r, "%s owns %d CNAME records; one is the most", n.Name(), s.count())
 		}
-		for _, s := range d.sets {
-			switch s.Type {
+		for s := range packedSets(n.body) {
+			switch s.kind() {
 			case dns.TypeCNAME, dns.TypeRRSIG, dns.TypeNSEC, dns.TypeKEY, dns.TypeSIG, dns.TypeNXT:
 			default:
-				b.fatal(r, "%s owns a CNAME and other data (%s)", d.name, s.Type)
+				c.fatal(r, "%s owns a CNAME and other data (%s)", n.Name(), s.kind())
 			}
 		}
 	}
-	if c := d.set(dns.TypeDNAME); c != nil {
-		r := d.recordOf(dns.TypeDNAME)
-		if len(c.Data) > 1 {
-			b.fatal(r, "%s owns %d DNAME records; one is the most", d.name, len(c.Data))
+	if s := findSet(n.body, dns.TypeDNAME); s != nil {
+		if s.count() > 1 {
+			c.fatal(c.recordOf(n, dns.TypeDNAME), "%s owns %d DNAME records; one is the most", n.Name(), s.count())
 		}
-		if d.set(dns.TypeNS) != nil && !d.name.Equal(b.apex) {
-			b.fatal(r, "%s owns a DNAME and is delegated by NS", d.name)
+		if len(n.key) > 0 && n.Has(dns.TypeNS) {
+			c.fatal(c.recordOf(n, dns.TypeDNAME), "%s owns a DNAME and is delegated by NS", n.Name())
 		}
 	}
 }
 
-// hiddenBy says which name above key keeps it from being answered: the owner of
-// a DNAME or of a delegation.
-func (b *Builder) hiddenBy(key dns.Name) (above dns.Name, what dns.Type) {
-	if len(key) <= len(b.apex) {
-		return "", 0
-	}
-	for n := key.Parent(); len(n) >= len(b.apex); n = n.Parent() {
-		if p := b.names[n]; p != nil {
-			if p.set(dns.TypeDNAME) != nil {
-				return p.name, dns.TypeDNAME
-			}
-			if p.set(dns.TypeNS) != nil && n != b.apex && !n.IsWildcard() {
-				return p.name, dns.TypeNS
-			}
-		}
-		if n == dns.Root {
-			break
-		}
-	}
-	return "", 0
-}
-
-// checkCut warns of what a delegated name owns beside NS, DS, glue and what
+// cut warns of what a delegated name owns beside NS, DS, glue and what
 // DNSSEC puts there: the child zone answers for it (RFC 2181 section 6).
-func (b *Builder) checkCut(d *draft) {
-	for i, s := range d.sets {
-		switch s.Type {
+func (c *checker) cut(n Node) {
+	for s := range packedSets(n.body) {
+		switch s.kind() {
 		case dns.TypeNS, dns.TypeDS, dns.TypeA, dns.TypeAAAA, dns.TypeNSEC, dns.TypeRRSIG, dns.TypeDNAME:
 		default:
-			b.warn(d.record(i, 0), "never answered: %s is delegated", d.name)
+			c.warn(c.recordOf(n, s.kind()), "never answered: %s is delegated", n.Name())
 		}
 	}
 }
 
-// checkTarget warns of names that records point at: NS and MX must not point
+// targets warns of names that records point at: NS and MX must not point
 // at an alias (RFC 2181 section 10.3), and a server in the zone needs an
 // address.
-func (b *Builder) checkTarget(r Record) {
-	switch r.Type {
+func (c *checker) targets(n Node, s packedSet) {
+	switch s.kind() {
 	case dns.TypeNS, dns.TypeMX, dns.TypeSRV:
 	default:
 		return
 	}
-	target, ok := r.Target()
-	if !ok || target == dns.Root || !target.IsSubdomainOf(b.apex) {
-		return
-	}
-	d := b.names[target.Canonical()]
-	switch {
-	case d != nil && d.set(dns.TypeCNAME) != nil:
-		b.warn(r, "%s is an alias (CNAME), which %s must not point at", target, r.Type)
-	case d != nil && (d.set(dns.TypeA) != nil || d.set(dns.TypeAAAA) != nil):
-	case b.answeredElsewhere(r, target):
-	default:
-		b.warn(r, "%s has no address", target)
+	set := s.unpack()
+	for i := range set.Data {
+		rr := dns.RR{Name: n.Name(), Type: set.Type, Class: dns.ClassIN, TTL: set.TTL, Data: set.Data[i]}
+		target, ok := rr.Target()
+		if !ok || target == dns.Root || !target.IsSubdomainOf(c.apex) {
+			continue
+		}
+		at, _ := c.zone.At(target)
+		switch {
+		case at.Has(dns.TypeCNAME):
+			c.warn(c.recordWith(n, rr), "%s is an alias (CNAME), which %s must not point at", target, rr.Type)
+		case at.Has(dns.TypeA) || at.Has(dns.TypeAAAA) || c.answeredElsewhere(rr, target):
+		default:
+			c.warn(c.recordWith(n, rr), "%s has no address", target)
+		}
 	}
 }
 
@@ -162,35 +156,41 @@ func (b *Builder) checkTarget(r Record) {
 // have one all the same: from a wildcard, a DNAME or a delegated zone. The
 // name servers of a delegation are the exception: they need glue here when
 // they are below it.
-func (b *Builder) answeredElsewhere(r Record, target dns.Name) bool {
-	if r.Type == dns.TypeNS && target.IsSubdomainOf(r.Name) && !r.Name.Equal(b.apex) {
+func (c *checker) answeredElsewhere(rr dns.RR, target dns.Name) bool {
+	if rr.Type == dns.TypeNS && target.IsSubdomainOf(rr.Name) && !rr.Name.Equal(c.apex) {
 		return false
 	}
-	for n := target.Canonical(); len(n) >= len(b.apex); n = n.Parent() {
-		if w, ok := n.Wildcard(); ok && b.names[w] != nil && !n.Equal(target) {
-			return true
-		}
-		if p := b.names[n]; p != nil && n != b.apex && (p.set(dns.TypeNS) != nil || p.set(dns.TypeDNAME) != nil) {
-			return true
-		}
-		if n == dns.Root {
-			break
-		}
+	switch c.zone.Lookup(target).Kind {
+	case Wildcard, Redirect, Cut:
+		return true
 	}
 	return false
 }
 
-// record gives one record of a draft, for a message.
-func (d *draft) record(set, i int) Record {
-	s := d.sets[set]
-	return Record{dns.RR{Name: d.name, Type: s.Type, Class: dns.ClassIN, TTL: s.TTL, Data: s.Data[i]}, s.pos}
+// recordOf gives the first record of a type that a name owns, with its place in
+// the file.
+func (c *checker) recordOf(n Node, t dns.Type) Record {
+	places := c.records.find(n.key, t)
+	if len(places) == 0 {
+		return Record{RR: dns.RR{Name: n.Name(), Type: t}}
+	}
+	return c.record(places[0])
 }
 
-func (d *draft) recordOf(t dns.Type) Record {
-	for i := range d.sets {
-		if d.sets[i].Type == t {
-			return d.record(i, 0)
+// recordWith gives a record with its place in the file.
+func (c *checker) recordWith(n Node, rr dns.RR) Record {
+	for _, at := range c.records.find(n.key, rr.Type) {
+		if r := c.record(at); bytes.Equal(r.Data, rr.Data) {
+			return r
 		}
 	}
-	return Record{RR: dns.RR{Name: d.name, Type: t}, Pos: d.pos}
+	return Record{RR: rr}
+}
+
+// anyOf gives a name's first record.
+func (c *checker) anyOf(n Node) Record {
+	for s := range packedSets(n.body) {
+		return c.recordOf(n, s.kind())
+	}
+	return Record{RR: dns.RR{Name: n.Name()}}
 }

@@ -3,74 +3,26 @@ package zone
 import (
 	"bytes"
 	"iter"
-	"slices"
 
 	"github.com/network-utopia/utopia/dns"
 )
 
 // Zone is the snapshot of a zone. It is immutable, and safe for any number of
-// readers. Make one with a Builder or with Load.
+// readers. Make one with a Builder, with Load, or from another with an Edit.
 type Zone struct {
-	apex    dns.Name           // in lower case
-	nodes   []node             // in canonical order: the apex first
-	index   map[dns.Name]int32 // names in lower case
-	records int
-	soa     dns.SOA
+	apex  dns.Name // in lower case
+	named dns.Name // the apex, in the case that it was written in
+	root  *page
+	count tally
+	soa   dns.SOA
 }
 
-// node is a name that exists: it owns records, or a name below it does.
-type node struct {
-	name dns.Name // as it was written
-	sets []RRset
-}
-
-// RRset is the records of one type that a name owns. Their data is shared and
-// must not be changed.
-type RRset struct {
-	Type dns.Type
-	TTL  uint32 // seconds
-	Data [][]byte
-}
-
-// Append puts the records behind dst, with owner as their owner: so a
-// wildcard's records take the name that was asked for.
-func (s RRset) Append(dst []dns.RR, owner dns.Name) []dns.RR {
-	for _, d := range s.Data {
-		dst = append(dst, dns.RR{Name: owner, Type: s.Type, Class: dns.ClassIN, TTL: s.TTL, Data: d})
+func newZone(named dns.Name, root *page, count tally) *Zone {
+	z := &Zone{apex: named.Canonical(), named: named, root: root, count: count}
+	if set := findSet(z.Top().body, dns.TypeSOA); set != nil {
+		z.soa, _ = dns.RR{Type: dns.TypeSOA, Data: set.first()}.SOA()
 	}
-	return dst
-}
-
-// Node is a name of a zone with what it owns. The zero Node owns nothing.
-type Node struct{ n *node }
-
-// Name gives the owner's name, in the case that it was written in.
-func (n Node) Name() dns.Name {
-	if n.n == nil {
-		return ""
-	}
-	return n.n.name
-}
-
-// RRset gives the records of a type.
-func (n Node) RRset(t dns.Type) (RRset, bool) {
-	if n.n != nil {
-		for _, s := range n.n.sets {
-			if s.Type == t {
-				return s, true
-			}
-		}
-	}
-	return RRset{}, false
-}
-
-// Sets gives all that the name owns, ordered by type. It is empty for an empty
-// non-terminal.
-func (n Node) Sets() []RRset {
-	if n.n == nil {
-		return nil
-	}
-	return n.n.sets
+	return z
 }
 
 // Apex gives the zone's name, in lower case.
@@ -80,16 +32,50 @@ func (z *Zone) Apex() dns.Name { return z.apex }
 func (z *Zone) SOA() dns.SOA { return z.soa }
 
 // Len counts the zone's records.
-func (z *Zone) Len() int { return z.records }
+func (z *Zone) Len() int { return z.count.records }
 
 // Top gives the node of the apex.
-func (z *Zone) Top() Node { return Node{&z.nodes[0]} }
+func (z *Zone) Top() Node {
+	n, _ := z.get(nil)
+	return n
+}
+
+// get gives the node of a key; false when it owns nothing.
+func (z *Zone) get(key []byte) (Node, bool) {
+	p := z.root
+	for p.children != nil {
+		p = p.children[p.child(key)]
+	}
+	if i, ok := p.find(key); ok {
+		return z.node(item{p.key(i), p.body(i)}), true
+	}
+	return Node{}, false
+}
+
+func (z *Zone) node(it item) Node { return Node{it, z.named} }
+
+// exists says whether a name does that owns nothing: one below it does, and so
+// has a key that begins with this one (RFC 4592 section 2.2.2).
+func (z *Zone) exists(key []byte) bool {
+	var c cursor
+	c.seek(z.root, key)
+	next, ok := c.at()
+	return ok && bytes.HasPrefix(next.key, key)
+}
 
 // At gives the node of a name wherever it stands, also below a cut, where it
 // is glue. It looks at no wildcard.
 func (z *Zone) At(name dns.Name) (Node, bool) {
-	if i, ok := z.index[name.Canonical()]; ok {
-		return Node{&z.nodes[i]}, true
+	if !name.IsSubdomainOf(z.apex) {
+		return Node{}, false
+	}
+	var buf [maxKey]byte
+	key := appendKey(buf[:0], name, len(z.apex))
+	if n, ok := z.get(key); ok {
+		return n, true
+	}
+	if z.exists(key) {
+		return z.node(item{key: bytes.Clone(key)}), true
 	}
 	return Node{}, false
 }
@@ -98,13 +84,13 @@ func (z *Zone) At(name dns.Name) (Node, bool) {
 // (RFC 4034 section 6.1), with the types of each in order.
 func (z *Zone) All() iter.Seq[dns.RR] {
 	return func(yield func(dns.RR) bool) {
-		var buf []dns.RR
 		soa, _ := z.Top().RRset(dns.TypeSOA)
-		buf = soa.Append(buf, z.nodes[0].name)
-		for i := range z.nodes {
-			for _, s := range z.nodes[i].sets {
-				if s.Type != dns.TypeSOA {
-					buf = s.Append(buf, z.nodes[i].name)
+		buf := soa.Append(nil, z.named)
+		for n := range z.Nodes() {
+			name := n.Name()
+			for s := range packedSets(n.body) {
+				if s.kind() != dns.TypeSOA {
+					buf = s.unpack().Append(buf, name)
 				}
 			}
 			for _, rr := range buf {
@@ -113,6 +99,40 @@ func (z *Zone) All() iter.Seq[dns.RR] {
 				}
 			}
 			buf = buf[:0]
+		}
+	}
+}
+
+// Nodes gives the names that own records, in canonical order: the apex first.
+func (z *Zone) Nodes() iter.Seq[Node] {
+	return func(yield func(Node) bool) {
+		var c cursor
+		for c.seek(z.root, nil); ; c.next() {
+			it, ok := c.at()
+			if !ok || !yield(z.node(it)) {
+				return
+			}
+		}
+	}
+}
+
+// Before gives the names that own records from name back to the apex, in
+// reverse canonical order; name itself is the first when it owns any. It gives
+// nothing for a name that is not at or below the apex.
+func (z *Zone) Before(name dns.Name) iter.Seq[Node] {
+	return func(yield func(Node) bool) {
+		if !name.IsSubdomainOf(z.apex) {
+			return
+		}
+		var c cursor
+		if !c.seek(z.root, appendKey(nil, name, len(z.apex))) && !c.prev() {
+			return
+		}
+		for {
+			it, ok := c.at()
+			if !ok || !yield(z.node(it)) || !c.prev() {
+				return
+			}
 		}
 	}
 }
@@ -154,8 +174,8 @@ type Match struct {
 	Kind Kind
 	Node Node
 	// Encloser is the longest existing name at or above the one looked for
-	// (RFC 4592 section 3.3.1), among those that the search went through: it
-	// ends at a cut or DNAME.
+	// (RFC 4592 section 3.3.1), in lower case, among those that the search went
+	// through: it ends at a cut or DNAME.
 	Encloser dns.Name
 }
 
@@ -168,86 +188,119 @@ func (z *Zone) Lookup(name dns.Name) Match {
 	if !name.IsSubdomainOf(z.apex) {
 		return Match{}
 	}
-	var path [dns.MaxNameLen / 2]dns.Name // the names below the apex, deepest first
-	depth := 0
-	for n := name; len(n) > len(z.apex); n = n.Parent() {
-		path[depth] = n
-		depth++
+	var buf [maxKey]byte
+	key := appendKey(buf[:0], name, len(z.apex))
+	if z.count.redirects > 0 {
+		if n, kind := z.redirect(key); kind != None {
+			return Match{kind, n, n.Name().Canonical()}
+		}
 	}
-	at := &z.nodes[0]
-	for i := depth - 1; i >= 0; i-- {
-		if (Node{at}).has(dns.TypeDNAME) {
-			return Match{Redirect, Node{at}, at.name}
-		}
-		below, ok := z.index[path[i]]
-		if !ok {
-			return z.wildcard(at)
-		}
-		at = &z.nodes[below]
+	var c cursor
+	if c.seek(z.root, key) {
+		it, _ := c.at()
+		return Match{Exact, z.node(it), name}
+	}
+	encloser := c.encloser(key)
+	if len(encloser) == len(key) {
+		return Match{Exact, z.node(item{key: bytes.Clone(key)}), name}
+	}
+	for n := bytes.Count(key[len(encloser):], []byte{labelEnd}); n > 0; n-- {
+		name = name.Parent()
+	}
+	match := Match{None, Node{}, name}
+	if n, ok := z.wildcard(encloser); ok {
+		match.Kind, match.Node = Wildcard, n
+	}
+	return match
+}
+
+// redirect gives the highest name on the way to key that owns a delegation, or
+// a DNAME above it.
+func (z *Zone) redirect(key []byte) (Node, Kind) {
+	for end := 0; ; {
+		n, ok := z.get(key[:end])
+		switch {
+		case ok && n.Has(dns.TypeDNAME) && end < len(key):
+			return n, Redirect
 		// A cut at a wildcard is none: RFC 4592 section 4.2 leaves its meaning
 		// open, and the builder warns of it.
-		if (Node{at}).has(dns.TypeNS) && !at.name.IsWildcard() {
-			return Match{Cut, Node{at}, at.name}
+		case ok && end > 0 && n.Has(dns.TypeNS) && !isWildcardKey(n.key):
+			return n, Cut
+		case end == len(key):
+			return Node{}, None
 		}
+		end += bytes.IndexByte(key[end:], labelEnd) + 1
 	}
-	return Match{Exact, Node{at}, at.name}
 }
 
-// wildcard looks below the closest encloser (RFC 4592 section 3.3.1).
-func (z *Zone) wildcard(encloser *node) Match {
-	if w, ok := encloser.name.Canonical().Wildcard(); ok {
-		if i, ok := z.index[w]; ok {
-			return Match{Wildcard, Node{&z.nodes[i]}, encloser.name}
+// encloser gives the key of the closest encloser (RFC 4592 section 3.3.1) of
+// one that owns nothing: what it has in common with its neighbours, at the
+// first of which behind it the cursor is. It is the key itself for an empty
+// non-terminal.
+func (c *cursor) encloser(key []byte) []byte {
+	var common []byte
+	if after, ok := c.at(); ok {
+		common = commonKey(key, after.key)
+	}
+	if c.prev() {
+		before, _ := c.at()
+		if other := commonKey(key, before.key); len(other) > len(common) {
+			common = other
 		}
 	}
-	return Match{None, Node{}, encloser.name}
+	return key[:len(common)]
 }
 
-func (n Node) has(t dns.Type) bool {
-	_, ok := n.RRset(t)
-	return ok
+// wildcard gives the wildcard below the closest encloser; it may own nothing.
+func (z *Zone) wildcard(encloser []byte) (Node, bool) {
+	if z.count.asterisks == 0 {
+		return Node{}, false
+	}
+	var buf [maxKey + 2]byte
+	key := append(append(buf[:0], encloser...), '*', labelEnd)
+	if n, ok := z.get(key); ok {
+		return n, true
+	}
+	if z.exists(key) {
+		return z.node(item{key: bytes.Clone(key)}), true
+	}
+	return Node{}, false
 }
 
 // WithSerial gives a snapshot that differs in the SOA's serial alone. The two
 // share everything else.
 func (z *Zone) WithSerial(serial uint32) *Zone {
-	next := *z
-	next.soa.Serial = serial
-	next.nodes = slices.Clone(z.nodes)
-	next.nodes[0].sets = slices.Clone(z.nodes[0].sets)
-	for i, s := range next.nodes[0].sets {
-		if s.Type == dns.TypeSOA {
-			next.nodes[0].sets[i].Data = [][]byte{next.soa.Data()}
-		}
-	}
-	return &next
+	soa := z.soa
+	soa.Serial = serial
+	set, _ := z.Top().RRset(dns.TypeSOA)
+	e := z.Edit()
+	// One record with the size of the one before, at the apex, always fits.
+	_ = e.Put(z.apex, RRset{Type: dns.TypeSOA, TTL: set.TTL, Data: [][]byte{soa.Data()}})
+	return e.Zone()
 }
 
 // SameContent says whether two snapshots of a zone answer alike, the SOA's
-// serial aside. The order of the records of a set does not matter, nor does
-// the case of owners.
+// serial aside. The case of owners does not matter.
 func (z *Zone) SameContent(other *Zone) bool {
-	if z.apex != other.apex || z.records != other.records || len(z.nodes) != len(other.nodes) {
+	a, b := z.soa, other.soa
+	a.Serial, b.Serial = 0, 0
+	if z.apex != other.apex || z.count != other.count || a != b {
 		return false
 	}
-	level := other.WithSerial(z.soa.Serial)
-	for i := range z.nodes {
-		a, b := z.nodes[i], level.nodes[i]
-		if !a.name.Equal(b.name) || !slices.EqualFunc(a.sets, b.sets, sameSet) {
+	var c, d cursor
+	c.seek(z.root, nil)
+	d.seek(other.root, nil)
+	for ; ; c.next() {
+		a, ok1 := c.at()
+		b, ok2 := d.at()
+		if !ok1 || !ok2 {
+			return ok1 == ok2
+		}
+		if !bytes.Equal(a.key, b.key) || !z.node(a).sameSets(z.node(b)) {
 			return false
 		}
+		d.next()
 	}
-	return true
-}
-
-func sameSet(a, b RRset) bool {
-	if a.Type != b.Type || a.TTL != b.TTL || len(a.Data) != len(b.Data) {
-		return false
-	}
-	x, y := slices.Clone(a.Data), slices.Clone(b.Data)
-	slices.SortFunc(x, bytes.Compare)
-	slices.SortFunc(y, bytes.Compare)
-	return slices.EqualFunc(x, y, bytes.Equal)
 }
 
 // SerialAfter says whether serial a comes after b in the arithmetic of RFC

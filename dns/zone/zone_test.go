@@ -50,7 +50,7 @@ UPPER.Case A 192.0.2.8
 		{"@", Exact, "@", "@"},
 		{"www", Exact, "www", "www"},
 		{"WwW", Exact, "www", "www"},
-		{"upper.case", Exact, "UPPER.Case", "UPPER.Case"},
+		{"upper.case", Exact, "UPPER.Case", "upper.case"},
 		{"no", None, "", "@"},
 		{"no.www", None, "", "www"},
 		{"a.b.ent", Exact, "a.b.ent", "a.b.ent"},
@@ -92,7 +92,7 @@ UPPER.Case A 192.0.2.8
 			t.Errorf("%s: %+v", outside, m)
 		}
 	}
-	if n, ok := z.At(dns.MustParseName("NS.sub.example.test.")); !ok || !n.has(dns.TypeA) {
+	if n, ok := z.At(dns.MustParseName("NS.sub.example.test.")); !ok || !n.Has(dns.TypeA) {
 		t.Error("glue is not found")
 	}
 	if _, ok := z.At(dns.MustParseName("any.wild.example.test.")); ok {
@@ -214,7 +214,7 @@ func TestBuildProblems(t *testing.T) {
 		{head + "a SOA ns1 host 8 2 3 4 5\n", "zone.db:5:1: an SOA belongs to the zone's own name, example.test. (in: a.example.test. SOA ns1.example.test. host.example.test. 8 2 3 4 5)", ""},
 		{head + "other. A 192.0.2.1\n", "zone.db:5:1: out of zone: other. is not in example.test. (in: other. A 192.0.2.1)", ""},
 		{head + "a CNAME b\na A 192.0.2.1\n", "zone.db:5:1: a.example.test. owns a CNAME and other data (A) (in: a.example.test. CNAME b.example.test.)", ""},
-		{head + "@ CNAME b.\n", "zone.db:5:1: example.test. owns a CNAME and other data (SOA) (in: example.test. CNAME b.)\nzone.db:5:1: example.test. owns a CNAME and other data (NS) (in: example.test. CNAME b.)", ""},
+		{head + "@ CNAME b.\n", "zone.db:5:1: example.test. owns a CNAME and other data (NS) (in: example.test. CNAME b.)\nzone.db:5:1: example.test. owns a CNAME and other data (SOA) (in: example.test. CNAME b.)", ""},
 		{head + "a CNAME b\na CNAME c\n", "zone.db:5:1: a.example.test. owns 2 CNAME records; one is the most (in: a.example.test. CNAME b.example.test.)", ""},
 		{head + "a CNAME b\na RRSIG A 13 3 1 20300101000000 20200101000000 1 example.test. aaaa\n", "", ""},
 		{head + "a DNAME b\na DNAME c\n", "zone.db:5:1: a.example.test. owns 2 DNAME records; one is the most (in: a.example.test. DNAME b.example.test.)", ""},
@@ -224,7 +224,7 @@ func TestBuildProblems(t *testing.T) {
 		{head + "a MX 1 NS1\na MX 1 ns1\n", "", "zone.db:6:1: warning: the same record stands there twice; the second is left out (in: a.example.test. MX 1 ns1.example.test.)"},
 		{head + "a 9 A 192.0.2.1\na 8 A 192.0.2.2\n", "", "zone.db:6:1: warning: TTL 8, where another record of the set has 9; the lower is used for all (in: a.example.test. A 192.0.2.2)"},
 		{head + "a MX 1 b\nb CNAME ns1\n", "", "zone.db:5:1: warning: b.example.test. is an alias (CNAME), which MX must not point at (in: a.example.test. MX 1 b.example.test.)"},
-		{head + "@ NS b\nb CNAME ns1\n", "", "zone.db:3:1: warning: b.example.test. is an alias (CNAME), which NS must not point at (in: example.test. NS b.example.test.)"},
+		{head + "@ NS b\nb CNAME ns1\n", "", "zone.db:5:1: warning: b.example.test. is an alias (CNAME), which NS must not point at (in: example.test. NS b.example.test.)"},
 		{head + "a MX 1 none\n", "", "zone.db:5:1: warning: none.example.test. has no address (in: a.example.test. MX 1 none.example.test.)"},
 		{head + "a MX 0 .\na SRV 0 0 0 .\n", "", ""},
 		{head + "a MX 1 elsewhere.\n", "", ""},
@@ -424,7 +424,7 @@ func TestSerials(t *testing.T) {
 			}
 		}
 	}
-	if m := next.Lookup(dns.MustParseName("a.example.test.")); m.Kind != Exact || !m.Node.has(dns.TypeA) {
+	if m := next.Lookup(dns.MustParseName("a.example.test.")); m.Kind != Exact || !m.Node.Has(dns.TypeA) {
 		t.Errorf("%+v", m)
 	}
 }

@@ -1,0 +1,113 @@
+package zone
+
+import (
+	"bytes"
+
+	"github.com/network-utopia/utopia/dns"
+)
+
+// A key is a name below an apex in the form that the tree is ordered by: its
+// labels from the right, in lower case, each with a zero octet behind it. So
+// bytes.Compare orders keys as RFC 4034 section 6.1 orders names, and the key of
+// a name begins with those of its ancestors. Octets 0 and 1 within a label are
+// escaped, as 1 1 and 1 2, which keeps the order. The apex has the empty key.
+
+// maxKey is the most octets of a key: all of a name's are escaped, or the apex is the root.
+const maxKey = 2 * dns.MaxNameLen
+
+const (
+	labelEnd  = 0
+	keyEscape = 1
+)
+
+// appendKey appends the key of a name, without the last skip octets of it,
+// which are the apex.
+func appendKey[N ~string | ~[]byte](dst []byte, name N, skip int) []byte {
+	var starts [dns.MaxNameLen/2 + 1]uint8
+	count := 0
+	for i := 0; i < len(name)-skip; i += 1 + int(name[i]) {
+		starts[count] = uint8(i)
+		count++
+	}
+	for count--; count >= 0; count-- {
+		start := int(starts[count]) + 1
+		for _, c := range []byte(name[start : start+int(name[start-1])]) {
+			switch {
+			case c <= keyEscape:
+				dst = append(dst, keyEscape, c+1)
+				continue
+			case 'A' <= c && c <= 'Z':
+				c += 'a' - 'A'
+			}
+			dst = append(dst, c)
+		}
+		dst = append(dst, labelEnd)
+	}
+	return dst
+}
+
+// nameOfKey gives the name that a key stands for, in lower case.
+func nameOfKey(key []byte, apex dns.Name) dns.Name {
+	var name [dns.MaxNameLen]byte
+	end := len(name) // the labels are written from the back
+	for len(key) > 0 {
+		size := bytes.IndexByte(key, labelEnd)
+		label := key[:size]
+		key = key[size+1:]
+		var octets [dns.MaxLabelLen]byte
+		n := 0
+		for i := 0; i < size; i++ {
+			c := label[i]
+			if c == keyEscape {
+				i++
+				c = label[i] - 1
+			}
+			octets[n] = c
+			n++
+		}
+		end -= 1 + n
+		name[end] = byte(n)
+		copy(name[end+1:], octets[:n])
+	}
+	return dns.Name(name[end:]) + apex
+}
+
+// parentKey gives the key of the name above; the apex's is its own.
+func parentKey(key []byte) []byte {
+	if len(key) == 0 {
+		return key
+	}
+	return key[:bytes.LastIndexByte(key[:len(key)-1], labelEnd)+1]
+}
+
+// commonKey gives the key of the deepest name that two names have in common.
+func commonKey(a, b []byte) []byte {
+	common := 0
+	for i := 0; i < len(a) && i < len(b) && a[i] == b[i]; i++ {
+		if a[i] == labelEnd {
+			common = i + 1
+		}
+	}
+	return a[:common]
+}
+
+// isWildcardKey says whether the first label of the name is a lone asterisk.
+func isWildcardKey(key []byte) bool {
+	n := len(key)
+	return n >= 2 && key[n-1] == labelEnd && key[n-2] == '*' && (n == 2 || key[n-3] == labelEnd)
+}
+
+// hasAsterisk says whether any label of the name is a lone asterisk.
+func hasAsterisk(key []byte) bool {
+	for end := bytes.IndexByte(key, '*'); end >= 0 && end+1 < len(key); {
+		if key[end+1] == labelEnd && (end == 0 || key[end-1] == labelEnd) {
+			return true
+		}
+		next := bytes.IndexByte(key[end+1:], '*')
+		if next < 0 {
+			return false
+		}
+		end += 1 + next
+	}
+	return false
+}
