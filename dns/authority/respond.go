@@ -21,6 +21,14 @@ const (
 // It returns dst as it was when the octets deserve no answer: fewer than a
 // header, or a response (RFC 1035 section 4.1.1, RFC 5625 section 4.2).
 func Respond(set *zone.Set, dst, query []byte, maxUDP int) []byte {
+	if out, ok := quick(set, dst, query, maxUDP); ok {
+		return out
+	}
+	return respond(set, dst, query, maxUDP)
+}
+
+// respond is the full lane.
+func respond(set *zone.Set, dst, query []byte, maxUDP int) []byte {
 	h, _, err := dns.ParseHeader(query)
 	if err != nil || h.Response {
 		return dst

@@ -226,4 +226,3 @@ func Load(r io.Reader, opts ReadOptions) (*Zone, Problems, error) {
 	}
 	return b.Build()
 }
-

@@ -70,7 +70,7 @@ func TestEditModel(t *testing.T) {
 // keyOf tells records apart as RFC 2181 section 5 does.
 func keyOf(rr dns.RR) string {
 	rr = rr.Canonical()
-	return fmt.Sprint(rr.Name, rr.Type, rr.Data)
+	return fmt.Sprintf("%s %s %x", rr.Name, rr.Type, rr.Data)
 }
 
 func holds(t *rapid.T, z *Zone, want map[string]dns.RR) {

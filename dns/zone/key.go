@@ -72,14 +72,6 @@ func nameOfKey(key []byte, apex dns.Name) dns.Name {
 	return dns.Name(name[end:]) + apex
 }
 
-// parentKey gives the key of the name above; the apex's is its own.
-func parentKey(key []byte) []byte {
-	if len(key) == 0 {
-		return key
-	}
-	return key[:bytes.LastIndexByte(key[:len(key)-1], labelEnd)+1]
-}
-
 // commonKey gives the key of the deepest name that two names have in common.
 func commonKey(a, b []byte) []byte {
 	common := 0

@@ -182,7 +182,7 @@ func leaves(items []item) []*page {
 	}
 	count := max((total+maxOctets-1)/maxOctets, (len(items)+maxItems-1)/maxItems, 1)
 	var w pageWriter
-	perPage := (len(items)+count-1)/count
+	perPage := (len(items) + count - 1) / count
 	for i, it := range items {
 		if i > 0 && i%perPage == 0 {
 			w.cut()
@@ -199,7 +199,7 @@ func branches(children []*page) []*page {
 		return nil
 	}
 	var w pageWriter
-	perPage := (len(children)+count-1)/count
+	perPage := (len(children) + count - 1) / count
 	for i, p := range children {
 		if i > 0 && i%perPage == 0 {
 			w.cut()

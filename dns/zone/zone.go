@@ -15,6 +15,9 @@ type Zone struct {
 	root  *page
 	count tally
 	soa   dns.SOA
+
+	signed bool // there are signatures
+	denial denial
 }
 
 func newZone(named dns.Name, root *page, count tally) *Zone {
@@ -22,6 +25,8 @@ func newZone(named dns.Name, root *page, count tally) *Zone {
 	if set := findSet(z.Top().body, dns.TypeSOA); set != nil {
 		z.soa, _ = dns.RR{Type: dns.TypeSOA, Data: set.first()}.SOA()
 	}
+	z.signed = z.Top().Has(dns.TypeRRSIG)
+	z.denial = makeDenial(z)
 	return z
 }
 
