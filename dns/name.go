@@ -60,78 +60,113 @@ func MustParseName(s string) Name {
 }
 
 func parseName(s string, origin Name) (Name, error) {
-	switch s {
-	case "":
-		return "", ErrNameEmpty
-	case ".":
-		return Root, nil
-	case "@":
-		if origin == "" {
-			return "", ErrNameRelative
-		}
-		return origin, nil
-	}
-	wire := make([]byte, 1, MaxNameLen)
-	start := 0 // where the current label's length octet stands
-	absolute := false
-	for i := 0; i < len(s); {
-		if s[i] == '.' {
-			if err := closeLabel(wire, start); err != nil {
-				return "", err
-			}
-			if i++; i == len(s) {
-				absolute = true
-				break
-			}
-			start = len(wire)
-			wire = append(wire, 0)
-			continue
-		}
-		c, size, err := unescape(s[i:])
-		if err != nil {
-			return "", err
-		}
-		i += size
-		if len(wire)-start > MaxLabelLen {
-			return "", ErrLabelTooLong
-		}
-		if len(wire) >= MaxNameLen {
-			return "", ErrNameTooLong
-		}
-		wire = append(wire, c)
-	}
-	if !absolute {
-		if err := closeLabel(wire, start); err != nil {
-			return "", err
-		}
-		if origin == "" {
-			return "", ErrNameRelative
-		}
-		wire = append(wire, origin...)
-	} else {
-		wire = append(wire, 0)
-	}
-	if len(wire) > MaxNameLen {
-		return "", ErrNameTooLong
-	}
-	return Name(wire), nil
+	var wire [MaxNameLen]byte
+	n, err := appendName(wire[:0], s, origin)
+	return Name(n), err
 }
 
-func closeLabel(wire []byte, start int) error {
-	n := len(wire) - start - 1
-	if n == 0 {
-		return ErrEmptyLabel
+// AppendName is ParseName for a name among other text: it puts the name's wire
+// form behind dst. After an error it returns dst as it was.
+func AppendName(dst, s []byte, origin Name) ([]byte, error) {
+	n, err := appendName(dst, s, origin)
+	if err != nil {
+		return dst, fmt.Errorf("dns: name %q: %w", shorten(string(s), 80), err)
 	}
-	wire[start] = byte(n)
+	return n, nil
+}
+
+// appendName reads a name label by label; those without escapes are copied at
+// once.
+func appendName[T ~string | ~[]byte](dst []byte, s T, origin Name) ([]byte, error) {
+	switch {
+	case len(s) == 0:
+		return dst, ErrNameEmpty
+	case len(s) == 1 && s[0] == '.':
+		return append(dst, 0), nil
+	case len(s) == 1 && s[0] == '@':
+		if origin == "" {
+			return dst, ErrNameRelative
+		}
+		return append(dst, origin...), nil
+	}
+	begin := len(dst)
+	for i := 0; i < len(s); i++ { // over the dot
+		label := len(dst)
+		out, size, err := appendLabel(append(dst, 0), begin, s[i:])
+		if err != nil {
+			return dst[:begin], err
+		}
+		n := len(out) - label - 1
+		if n == 0 {
+			return dst[:begin], ErrEmptyLabel
+		}
+		out[label] = byte(n)
+		dst = out
+		if i += size; i == len(s) {
+			return endName(dst, begin, origin)
+		}
+	}
+	return endName(dst, begin, Root)
+}
+
+func endName(dst []byte, begin int, origin Name) ([]byte, error) {
+	switch {
+	case origin == "":
+		return dst[:begin], ErrNameRelative
+	case len(dst)-begin+len(origin) > MaxNameLen:
+		return dst[:begin], ErrNameTooLong
+	}
+	return append(dst, origin...), nil
+}
+
+// appendLabel reads a label up to its dot or to the end of s, behind the octet
+// that waits for its length, and says how many characters it took. The name
+// begins at begin.
+func appendLabel[T ~string | ~[]byte](dst []byte, begin int, s T) (out []byte, size int, err error) {
+	label := len(dst)
+	for i := 0; i < len(s); {
+		end := i
+		for end < len(s) && s[end] != '.' && s[end] != '\\' {
+			end++
+		}
+		if end > i {
+			if err := roomFor(end-i, len(dst)-label, len(dst)-begin); err != nil {
+				return dst, 0, err
+			}
+			dst = append(dst, s[i:end]...)
+		}
+		if end == len(s) || s[end] == '.' {
+			return dst, end, nil
+		}
+		c, n, err := unescape(s[end:])
+		if err == nil {
+			err = roomFor(1, len(dst)-label, len(dst)-begin)
+		}
+		if err != nil {
+			return dst, 0, err
+		}
+		dst = append(dst, c)
+		i = end + n
+	}
+	return dst, len(s), nil
+}
+
+// roomFor says which limit more octets would pass first, where the label has
+// inLabel of them and the name inName.
+func roomFor(more, inLabel, inName int) error {
+	label, name := MaxLabelLen-inLabel, MaxNameLen-inName
+	switch {
+	case more > label && label <= name:
+		return ErrLabelTooLong
+	case more > name:
+		return ErrNameTooLong
+	}
 	return nil
 }
 
-// unescape reads one octet of a label at the start of s and says how many
-// characters of s it took.
-func unescape(s string) (c byte, size int, err error) {
-	if s[0] != '\\' {
-		return s[0], 1, nil
-	}
+// unescape reads one escape at the start of s and says how many characters it
+// took.
+func unescape[T ~string | ~[]byte](s T) (c byte, size int, err error) {
 	if len(s) >= 4 && isDigit(s[1]) && isDigit(s[2]) && isDigit(s[3]) {
 		v := int(s[1]-'0')*100 + int(s[2]-'0')*10 + int(s[3]-'0')
 		if v > 255 {

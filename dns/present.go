@@ -1,6 +1,7 @@
 package dns
 
 import (
+	"encoding/base32"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
@@ -39,6 +40,9 @@ func (rr RR) knownData() (string, bool) {
 	m, size, err := mdns.UnpackRR(rr.appendWire(nil), 0)
 	if err != nil || size != len(rr.Name)+10+len(rr.Data) {
 		return "", false
+	}
+	if n, ok := m.(*mdns.NSEC3); ok && n.HashLength == 0 {
+		return "", false // RFC 5155 section 3.3 has no form for it
 	}
 	text, ok := strings.CutPrefix(m.String(), m.Header().String())
 	return text, ok && readable(rr.Type, text)
@@ -117,6 +121,13 @@ func ParseData(t Type, text string, origin Name) ([]byte, error) {
 	if strings.TrimSpace(text) == "" {
 		return nil, &DataError{Type: t, Reason: "there is none"}
 	}
+	if data, ok := genericData(text); ok {
+		// miekg/dns would drop what is too much for a type that it knows.
+		if err := (RR{Name: Root, Type: t, Class: ClassIN, Data: data}).checkData(); err != nil {
+			return nil, &DataError{Type: t, Reason: err.Error()}
+		}
+		return data, nil
+	}
 	m, err := oneRecord(". 0 IN "+t.String()+" "+text, origin, 0)
 	if err != nil {
 		return nil, dataError(t, err)
@@ -126,6 +137,21 @@ func ParseData(t Type, text string, origin Name) ([]byte, error) {
 		return nil, &DataError{Type: t, Reason: err.Error()}
 	}
 	return rr.Data, nil
+}
+
+// genericData reads \\# with a length and as many octets in hexadecimal digits,
+// which may have blanks among them.
+func genericData(text string) (data []byte, ok bool) {
+	words := strings.Fields(text)
+	if len(words) < 2 || words[0] != `\#` {
+		return nil, false
+	}
+	size, err := strconv.ParseUint(words[1], 10, 16)
+	if err != nil {
+		return nil, false
+	}
+	data, err = hex.DecodeString(strings.Join(words[2:], ""))
+	return data, err == nil && uint64(len(data)) == size
 }
 
 // dataError takes apart what miekg/dns says, which is
@@ -199,6 +225,11 @@ func lacksNumbers(s string, origin Name) bool {
 }
 
 func fromMiekg(m mdns.RR) (RR, error) {
+	if n, ok := m.(*mdns.NSEC3); ok {
+		if err := setLengths(n); err != nil {
+			return RR{}, err
+		}
+	}
 	buf := make([]byte, mdns.Len(m)+16)
 	size, err := mdns.PackRR(m, buf, 0, nil, false)
 	if err != nil {
@@ -206,6 +237,17 @@ func fromMiekg(m mdns.RR) (RR, error) {
 	}
 	rr, _, err := ParseRecord(buf[:size])
 	return rr, err
+}
+
+// setLengths puts right the lengths of a salt and a hash: miekg/dns takes every
+// hash for one of 20 octets, and counts the digits of a salt in eight bits.
+func setLengths(n *mdns.NSEC3) error {
+	hash := base32.HexEncoding.WithPadding(base32.NoPadding).DecodedLen(len(n.NextDomain))
+	if len(n.Salt) > 2*255 || hash > 255 {
+		return errors.New("NSEC3 salt or hash of more than 255 octets")
+	}
+	n.HashLength, n.SaltLength = uint8(hash), uint8(len(n.Salt)/2)
+	return nil
 }
 
 // Validate checks that the owner is a name and that the data has the form of
@@ -220,8 +262,15 @@ func (rr RR) Validate() error {
 	if rr.TTL > MaxTTL {
 		return fmt.Errorf("dns: record %s %s: TTL %d is above %d", rr.Name, rr.Type, rr.TTL, MaxTTL)
 	}
-	if _, _, err := ParseRecord(rr.appendWire(nil)); err != nil {
+	if err := rr.checkData(); err != nil {
 		return fmt.Errorf("dns: record %s %s: data does not fit the type: %w", rr.Name, rr.Type, errors.Unwrap(err))
 	}
 	return nil
+}
+
+// checkData checks the form of the data alone. Its error is that of
+// ParseRecord.
+func (rr RR) checkData() error {
+	_, _, err := ParseRecord(rr.appendWire(nil))
+	return err
 }
