@@ -225,7 +225,7 @@ func hexDigit(c byte) byte {
 	if isDigit(c) {
 		return c - '0'
 	}
-	return c|0x20 - 'a' + 10
+	return c | 0x20 - 'a' + 10
 }
 
 // hex reads the words that are left as hexadecimal digits, at least one pair.

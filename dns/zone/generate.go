@@ -20,7 +20,7 @@ func (f *file) directiveGenerate(e entry, args []token) error {
 	if len(args) < 4 {
 		return f.problem(e.tokens[0], e, "$GENERATE wants start-stop[/step], owner, type and data")
 	}
-	g, err := parseRange(args[0].text)
+	g, err := parseRange(string(args[0].text))
 	if err != nil {
 		return f.problem(args[0], e, "%v", err)
 	}
@@ -30,13 +30,13 @@ func (f *file) directiveGenerate(e entry, args []token) error {
 	for i := g.start; i <= g.stop; i += g.step {
 		made := make([]token, len(args)-1)
 		for k, t := range args[1:] {
-			text, err := substitute(t.text, i)
+			text, err := substitute(string(t.text), i)
 			if err != nil {
 				return f.problem(t, e, "%v", err)
 			}
-			made[k] = token{text, t.line, t.column}
+			made[k] = token{[]byte(text), t.line, t.column}
 		}
-		owner, err := dns.ParseName(made[0].text, f.origin)
+		owner, err := dns.ParseName(string(made[0].text), f.origin)
 		if err != nil {
 			return f.problem(args[1], e, "owner: %s", reason(err))
 		}

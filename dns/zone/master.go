@@ -6,7 +6,6 @@ import (
 	"io"
 	"io/fs"
 	"path"
-	"strconv"
 	"strings"
 
 	"github.com/network-utopia/utopia/dns"
@@ -56,25 +55,47 @@ func (o ReadOptions) withDefaults() ReadOptions {
 	return o
 }
 
-// Read reads a master file (RFC 1035 section 5), with $ORIGIN, $TTL (RFC 2308
-// section 4), $INCLUDE where it is allowed, and $GENERATE as BIND has it. It
-// returns the records in the order of the file; only class IN is taken. What
-// is wrong comes back as Problems, with file, line and column; other errors
-// are those of r.
+// Read is ReadEach for a file whose records are wanted all at once, in the
+// order of the file.
 func Read(r io.Reader, opts ReadOptions) ([]Record, error) {
-	m := &master{opts: opts.withDefaults()}
+	var records []Record
+	var data chunks
+	err := ReadEach(r, opts, func(rec Record) error {
+		rec.Data = data.keep(rec.Data)
+		records = append(records, rec)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return records, nil
+}
+
+// ReadEach reads a master file (RFC 1035 section 5), with $ORIGIN, $TTL (RFC
+// 2308 section 4), $INCLUDE where it is allowed, and $GENERATE as BIND has it,
+// and hands its records to each, one by one, in the order of the file; only
+// class IN is taken. However long the file, no more than an entry of it is in
+// memory.
+//
+// A record's Data is good until each returns: whoever keeps it makes a copy.
+// Its Name may be kept. The names that come behind one another share blocks of
+// some KiB, and records of one owner that follow one another share its name.
+//
+// What is wrong with the file comes back as Problems, with file, line and
+// column. After the first one nothing more is handed to each, and the rest of
+// the file is read for what else is wrong. An error of each ends the reading
+// and is returned; other errors are those of r.
+func ReadEach(r io.Reader, opts ReadOptions, each func(Record) error) error {
+	m := &master{opts: opts.withDefaults(), each: each}
 	if m.opts.Origin == "" {
 		m.opts.Origin = dns.Root
 	}
 	f := &file{master: m, name: opts.File, origin: m.opts.Origin}
 	err := f.read(r)
-	switch {
-	case len(m.problems) > 0:
-		return nil, m.problems
-	case err != nil:
-		return nil, err
+	if len(m.problems) > 0 {
+		return m.problems
 	}
-	return m.records, nil
+	return err
 }
 
 // errEnough ends the reading after too many problems or records.
@@ -83,12 +104,17 @@ var errEnough = errors.New("reading ended early")
 // master is what a file and those that it includes have in common.
 type master struct {
 	opts     ReadOptions
-	records  []Record
+	each     func(Record) error
+	records  int // handed out so far
 	problems Problems
 	ttl      uint32 // of $TTL, or the last one stated
 	hasTTL   bool
 	byTTL    bool // ttl is from $TTL
 	includes int  // files included so far
+	names    names
+	wire     []byte   // of an owner that is being read
+	words    [][]byte // of the data that is being read
+	data     []byte   // of the record at hand
 }
 
 // file is one file that is being read.
@@ -104,21 +130,27 @@ func (f *file) read(r io.Reader) error {
 	s := newScanner(r, f.opts.MaxEntry)
 	for {
 		e, err := s.next()
-		var se *scanError
-		switch {
-		case errors.Is(err, io.EOF):
-			return nil
-		case errors.As(err, &se):
-			// Where a string or parenthesis went wrong, what follows would be
-			// misread as well.
-			return f.problem(token{line: se.line, column: se.column}, entry{}, "%s", se.text)
-		case err != nil:
-			return fmt.Errorf("zone: read %s: %w", f.name, err)
+		if err != nil {
+			return f.ended(err)
 		}
 		if err := f.entry(e); err != nil {
 			return err
 		}
 	}
+}
+
+// ended says how a file ended that the scanner gives no more of.
+func (f *file) ended(err error) error {
+	var se *scanError
+	switch {
+	case errors.Is(err, io.EOF):
+		return nil
+	case errors.As(err, &se):
+		// Where a string or parenthesis went wrong, what follows would be
+		// misread as well.
+		return f.problem(token{line: se.line, column: se.column}, entry{}, "%s", se.text)
+	}
+	return fmt.Errorf("zone: read %s: %w", f.name, err)
 }
 
 // problem notes what is wrong at a token, and says when it is enough.
@@ -135,11 +167,11 @@ func (f *file) problem(at token, e entry, format string, args ...any) error {
 
 func (f *file) entry(e entry) error {
 	first := e.tokens[0]
-	if !strings.HasPrefix(first.text, "$") || e.blank {
+	if first.text[0] != '$' || e.blank {
 		return f.record(e)
 	}
 	args := e.tokens[1:]
-	switch strings.ToUpper(first.text) {
+	switch strings.ToUpper(string(first.text)) {
 	case "$ORIGIN":
 		return f.directiveOrigin(e, args)
 	case "$TTL":
@@ -156,7 +188,7 @@ func (f *file) directiveOrigin(e entry, args []token) error {
 	if len(args) != 1 {
 		return f.problem(e.tokens[0], e, "$ORIGIN wants one name")
 	}
-	n, err := dns.ParseName(args[0].text, f.origin)
+	n, err := dns.ParseName(string(args[0].text), f.origin)
 	if err != nil {
 		return f.problem(args[0], e, "%s", reason(err))
 	}
@@ -168,7 +200,7 @@ func (f *file) directiveTTL(e entry, args []token) error {
 	if len(args) != 1 {
 		return f.problem(e.tokens[0], e, "$TTL wants one time in seconds, or as in 1h30m")
 	}
-	ttl, err := parseTTL(args[0].text)
+	ttl, err := parseTTL(string(args[0].text))
 	if err != nil {
 		return f.problem(args[0], e, "%s", err)
 	}
@@ -192,13 +224,13 @@ func (f *file) directiveInclude(e entry, args []token) error {
 	}
 	sub := &file{master: f.master, depth: f.depth + 1, origin: f.origin, owner: f.owner}
 	if len(args) == 2 {
-		n, err := dns.ParseName(args[1].text, f.origin)
+		n, err := dns.ParseName(string(args[1].text), f.origin)
 		if err != nil {
 			return f.problem(args[1], e, "%s", reason(err))
 		}
 		sub.origin = n
 	}
-	sub.name = strings.Trim(args[0].text, `"`)
+	sub.name = strings.Trim(string(args[0].text), `"`)
 	if !path.IsAbs(sub.name) {
 		sub.name = path.Join(path.Dir(f.name), sub.name)
 	}
@@ -226,11 +258,14 @@ func openRegular(files fs.FS, name string) (fs.File, error) {
 func (f *file) record(e entry) error {
 	rest := e.tokens
 	if !e.blank {
-		n, err := dns.ParseName(rest[0].text, f.origin)
+		wire, err := dns.AppendName(f.wire[:0], rest[0].text, f.origin)
 		if err != nil {
 			return f.problem(rest[0], e, "owner: %s", reason(err))
 		}
-		f.owner, rest = n, rest[1:]
+		if string(wire) != string(f.owner) {
+			f.owner = f.names.keep(wire)
+		}
+		f.wire, rest = wire, rest[1:]
 	}
 	if f.owner == "" {
 		return f.problem(rest[0], e, "the first record has no owner")
@@ -238,14 +273,14 @@ func (f *file) record(e entry) error {
 	return f.add(e, f.owner, rest)
 }
 
-// add reads what follows the owner and keeps the record.
+// add reads what follows the owner and hands the record out.
 func (f *file) add(e entry, owner dns.Name, rest []token) error {
 	rr := dns.RR{Name: owner, Class: dns.ClassIN}
 	var stated, class bool
 	for ; len(rest) > 0; rest = rest[1:] {
-		if ttl, err := parseTTL(rest[0].text); err == nil && !stated {
+		if ttl, ok := quickTTL(rest[0].text); ok && !stated {
 			rr.TTL, stated = ttl, true
-		} else if c, err := dns.ParseClass(rest[0].text); err == nil && !class {
+		} else if c, ok := quickClass(rest[0].text); ok && !class {
 			if c != dns.ClassIN {
 				return f.problem(rest[0], e, "class %s: only IN is served", c)
 			}
@@ -257,21 +292,35 @@ func (f *file) add(e entry, owner dns.Name, rest []token) error {
 	if len(rest) == 0 {
 		return f.problem(e.tokens[len(e.tokens)-1], e, "the type is missing")
 	}
-	t, err := dns.ParseType(rest[0].text)
-	if err != nil {
-		return f.problem(rest[0], e, "%q is no record type, TTL or class", shorten(rest[0].text, 40))
+	t, ok := quickType(rest[0].text)
+	if !ok {
+		return f.problem(rest[0], e, "%q is no record type, TTL or class", shorten(string(rest[0].text), 40))
 	}
 	rr.Type = t
 	f.inheritTTL(&rr, stated)
-	if rr.Data, err = dns.ParseData(t, joined(rest[1:]), f.origin); err != nil {
+	f.words = f.words[:0]
+	for _, t := range rest[1:] {
+		f.words = append(f.words, t.text)
+	}
+	var err error
+	if f.data, err = dns.AppendData(f.data[:0], t, f.words, f.origin); err != nil {
 		return f.badData(e, rest, err)
 	}
-	if len(f.records) >= f.opts.MaxRecords {
-		_ = f.problem(rest[0], e, "more than %d records", f.opts.MaxRecords)
+	rr.Data = f.data
+	return f.hand(rr, e, rest[0])
+}
+
+// hand gives a record out, unless something was wrong before.
+func (f *file) hand(rr dns.RR, e entry, at token) error {
+	if f.records >= f.opts.MaxRecords {
+		_ = f.problem(at, e, "more than %d records", f.opts.MaxRecords)
 		return errEnough
 	}
-	f.records = append(f.records, Record{rr, Pos{f.name, e.tokens[0].line, e.tokens[0].column}})
-	return nil
+	f.records++
+	if len(f.problems) > 0 {
+		return nil
+	}
+	return f.each(Record{rr, Pos{f.name, e.tokens[0].line, e.tokens[0].column}})
 }
 
 // inheritTTL: $TTL is for records that state none; without $TTL the last
@@ -295,66 +344,12 @@ func (f *file) badData(e entry, rest []token, err error) error {
 	var de *dns.DataError
 	if errors.As(err, &de) && de.Token != "" {
 		for _, t := range rest[1:] {
-			if t.text == de.Token || strings.Trim(t.text, `"`) == de.Token {
+			if text := string(t.text); text == de.Token || strings.Trim(text, `"`) == de.Token {
 				at = t
 			}
 		}
 	}
 	return f.problem(at, e, "%s", err)
-}
-
-func joined(tokens []token) string {
-	words := make([]string, len(tokens))
-	for i, t := range tokens {
-		words[i] = t.text
-	}
-	return strings.Join(words, " ")
-}
-
-// parseTTL reads seconds, or numbers with the units w, d, h, m and s.
-func parseTTL(s string) (uint32, error) {
-	if s == "" || s[0] < '0' || s[0] > '9' {
-		return 0, fmt.Errorf("%q is no time", shorten(s, 40))
-	}
-	var total uint64
-	for rest := s; rest != ""; {
-		n := strings.IndexFunc(rest, func(r rune) bool { return r < '0' || r > '9' })
-		if n < 0 {
-			n = len(rest)
-		}
-		v, err := strconv.ParseUint(rest[:n], 10, 32)
-		if err != nil {
-			return 0, fmt.Errorf("%q is no time in seconds, nor as in 1h30m", shorten(s, 40))
-		}
-		rest = rest[n:]
-		unit := uint64(1)
-		if rest != "" {
-			if unit = seconds(rest[0]); unit == 0 {
-				return 0, fmt.Errorf("%q is no time in seconds, nor as in 1h30m", shorten(s, 40))
-			}
-			rest = rest[1:]
-		}
-		if total += v * unit; total > dns.MaxTTL {
-			return 0, fmt.Errorf("%q is more than %d seconds", shorten(s, 40), dns.MaxTTL)
-		}
-	}
-	return uint32(total), nil
-}
-
-func seconds(unit byte) uint64 {
-	switch unit | 0x20 {
-	case 's':
-		return 1
-	case 'm':
-		return 60
-	case 'h':
-		return 3600
-	case 'd':
-		return 86400
-	case 'w':
-		return 604800
-	}
-	return 0
 }
 
 // reason gives an error of the package dns without what a problem says

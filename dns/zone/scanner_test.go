@@ -12,8 +12,9 @@ import (
 // scanAll gives the entries of a text, a line each: the tokens with their
 // places, "_" before an entry that begins with a blank, and the error that
 // ended it.
-func scanAll(r io.Reader, limit int) string {
-	s := newScanner(r, limit)
+func scanAll(r io.Reader, limit int) string { return scanned(newScanner(r, limit)) }
+
+func scanned(s entries) string {
 	var b strings.Builder
 	for {
 		e, err := s.next()
