@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"errors"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -287,5 +288,39 @@ func TestCanonicalData(t *testing.T) {
 		for typ := range Type(300) {
 			_ = canonicalData(typ, ClassIN, []byte(broken)) // must not crash
 		}
+	}
+}
+
+// TestValidateAsParse: Validate takes what ParseRecord takes, less the data
+// with compressed names, and allocates nothing.
+func TestValidateAsParse(t *testing.T) {
+	r := rand.New(rand.NewPCG(1035, 3))
+	types := []Type{TypeA, TypeAAAA, TypeNS, TypeSOA, TypeMX, TypeTXT, TypeSRV, TypeHINFO, TypeNSEC, TypeRRSIG, TypeDS, TypeNAPTR, TypeRP, TypeHTTPS, 65280}
+	taken := 0
+	for range 50_000 {
+		rr := RR{Name: Root, Type: types[r.IntN(len(types))], Class: Class(1 + r.IntN(3)), Data: make([]byte, r.IntN(24))}
+		for i := range rr.Data {
+			rr.Data[i] = byte(r.IntN(4))
+			if r.IntN(40) == 0 {
+				rr.Data[i] = 0xc0
+			}
+		}
+		err := rr.Validate()
+		back, _, theirs := ParseRecord(rr.appendWire(nil))
+		if err == nil {
+			taken++
+			if theirs != nil || !bytes.Equal(back.Data, rr.Data) {
+				t.Fatalf("%s %x is valid, and parses as %x, %v", rr.Type, rr.Data, back.Data, theirs)
+			}
+		} else if theirs == nil && bytes.Equal(back.Data, rr.Data) {
+			t.Fatalf("%s %x parses: %v", rr.Type, rr.Data, err)
+		}
+	}
+	if taken < 5000 {
+		t.Errorf("just %d of the records are valid: the test tests little", taken)
+	}
+	rr := mustRR(t, "@ SOA ns h 1 2 3 4 5")
+	if n := testing.AllocsPerRun(100, func() { _ = rr.Validate() }); n > 0 {
+		t.Errorf("%v allocations", n)
 	}
 }

@@ -213,16 +213,16 @@ func (b *Builder) record(at place) Record {
 // Load reads a master file and makes the zone of opts.Origin from it. An error
 // is of type Problems, or that of r.
 func Load(r io.Reader, opts ReadOptions) (*Zone, Problems, error) {
-	records, err := Read(r, opts)
-	if err != nil {
-		return nil, nil, err
-	}
 	if opts.Origin == "" {
 		opts.Origin = dns.Root
 	}
 	b := NewBuilder(opts.Origin)
-	for _, rec := range records {
+	err := ReadEach(r, opts, func(rec Record) error {
 		b.Add(rec)
+		return nil
+	})
+	if err != nil {
+		return nil, nil, err
 	}
 	return b.Build()
 }

@@ -173,9 +173,9 @@ func (s *modelScanner) word(c byte) (token, error) {
 
 type entries interface{ next() (entry, error) }
 
-// small gives a scanner whose buffer is as small as can be, so that it makes
+// tinyScanner gives a scanner whose buffer is as small as can be, so that it makes
 // room all the time.
-func small(r io.Reader, maxEntry int) *scanner {
+func tinyScanner(r io.Reader, maxEntry int) *scanner {
 	return &scanner{r: r, buf: make([]byte, 2), maxEntry: maxEntry, line: 1}
 }
 
@@ -198,8 +198,8 @@ func FuzzScanner(f *testing.F) {
 		for name, s := range map[string]entries{
 			"whole":          newScanner(strings.NewReader(text), limit),
 			"octet by octet": newScanner(iotest.OneByteReader(strings.NewReader(text)), limit),
-			"in a small one": small(iotest.HalfReader(strings.NewReader(text)), limit),
-			"with the error": small(iotest.DataErrReader(strings.NewReader(text)), limit),
+			"in a small one": tinyScanner(iotest.HalfReader(strings.NewReader(text)), limit),
+			"with the error": tinyScanner(iotest.DataErrReader(strings.NewReader(text)), limit),
 		} {
 			if got := scanned(s); got != want {
 				t.Fatalf("%q, %s\n got %q\nwant %q", text, name, got, want)
