@@ -89,7 +89,7 @@ func (srv *Server) launch(path string, s Settings) error {
 	case BIND:
 		args = append(args, "-g", "-n", strconv.Itoa(s.Threads))
 	}
-	srv.process = exec.Command(path, args...)
+	srv.process = exec.CommandContext(context.Background(), path, args...)
 	srv.process.Dir = srv.Dir
 	srv.process.Stdout, srv.process.Stderr = &srv.said, &srv.said
 	srv.process.SysProcAttr = EndsWithUs()

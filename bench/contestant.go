@@ -1,0 +1,181 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/network-utopia/utopia/dns"
+	"github.com/network-utopia/utopia/internal/foreign"
+)
+
+// contestant is a server that can be started with one zone.
+type contestant interface {
+	name() string
+	// start returns when the server answers for the zone.
+	start(ctx context.Context, zoneFile string) (running, error)
+}
+
+// running is a server that was started.
+type running struct {
+	pid     int
+	address netip.AddrPort
+	stop    func() error
+}
+
+func (r running) usage() (foreign.Usage, error) { return foreign.UsageOf(r.pid) }
+func (r running) cpu() (time.Duration, error)   { return foreign.CPUOf(r.pid) }
+func (r running) wait(ctx context.Context) error {
+	_, err := foreign.WaitFor(ctx, r.address, zoneName)
+	return err
+}
+func loopback() (a netip.AddrPort, err error) {
+	return foreign.FreeAddress(netip.MustParseAddr("127.0.0.1"))
+}
+func serverNames() (names []string) { return append(foreignNames(), "utopia") }
+func foreignNames() (names []string) {
+	for _, p := range foreign.Programs() {
+		names = append(names, string(p))
+	}
+	return names
+}
+
+// contestants are the servers that were chosen and can be had, and the names of those that cannot.
+func contestants(o dnsOptions, dir string) (found []contestant, missing []string) {
+	for _, name := range o.servers {
+		if name == "utopia" {
+			found = append(found, ours{binary: o.utopia, dir: dir, threads: o.threads})
+		} else if _, err := foreign.Program(name).Path(); err == nil {
+			found = append(found, theirs{foreign.Program(name), o.threads})
+		} else {
+			missing = append(missing, name+" is not installed")
+		}
+	}
+	return found, missing
+}
+
+// theirs is one of the foreign servers.
+type theirs struct {
+	program foreign.Program
+	threads int
+}
+
+func (t theirs) name() string { return string(t.program) }
+
+func (t theirs) start(ctx context.Context, zoneFile string) (running, error) {
+	srv, err := foreign.Start(ctx, t.program, foreign.Settings{
+		Zones: []foreign.Zone{{Name: zoneName, File: zoneFile}}, Threads: t.threads,
+	})
+	if err != nil {
+		return running{}, err
+	}
+	return running{pid: srv.PID(), address: srv.Address, stop: srv.Stop}, nil
+}
+
+// ours is Utopia: the real binary with a utopia.toml, and with the name server alone.
+type ours struct {
+	binary, dir string
+	threads     int
+}
+
+func (ours) name() string { return "utopia" }
+
+const settings = `domain = %q
+address = [%q]
+port-offset = %d
+[dns]
+zone-file = "bench.zone"
+[web]
+enabled = false
+[socket]
+enabled = false
+[console]
+enabled = false
+[log]
+level = "warn"
+`
+
+func (u ours) start(ctx context.Context, zoneFile string) (running, error) {
+	at, err := loopback()
+	if err != nil {
+		return running{}, err
+	}
+	dir, err := os.MkdirTemp(u.dir, "utopia-")
+	if err != nil {
+		return running{}, err
+	}
+	const dnsPort = 53
+	text := fmt.Sprintf(settings, zoneName[:len(zoneName)-1], at.Addr(), int(at.Port())-dnsPort)
+	if err := os.WriteFile(filepath.Join(dir, "utopia.toml"), []byte(text), 0o600); err != nil {
+		return running{}, err
+	}
+	// A link and no copy: the large zone is large.
+	if err := os.Link(zoneFile, filepath.Join(dir, "bench.zone")); err != nil {
+		return running{}, err
+	}
+	log, err := os.Create(filepath.Join(dir, "log"))
+	if err != nil {
+		return running{}, err
+	}
+	c := exec.CommandContext(context.WithoutCancel(ctx), u.binary, "up")
+	c.Dir, c.Stdout, c.Stderr, c.SysProcAttr = dir, log, log, foreign.EndsWithUs()
+	c.Env = append(os.Environ(), "GOMAXPROCS="+strconv.Itoa(u.threads))
+	if err := c.Start(); err != nil {
+		return running{}, errors.Join(err, log.Close())
+	}
+	r := running{pid: c.Process.Pid, address: at, stop: func() error {
+		_ = c.Process.Signal(syscall.SIGTERM) // an error means that it has ended, and Wait says how
+		return errors.Join(ended(c), log.Close(), os.RemoveAll(dir))
+	}}
+	if err := r.wait(ctx); err != nil {
+		said, _ := os.ReadFile(log.Name())
+		return running{}, errors.Join(fmt.Errorf("%w\n%s", err, said), r.stop())
+	}
+	return r, nil
+}
+
+// ended waits for a process that was told to end, and says how it did, if badly.
+func ended(c *exec.Cmd) error {
+	hard := time.AfterFunc(20*time.Second, func() { _ = c.Process.Kill() })
+	defer hard.Stop()
+	if err := c.Wait(); err != nil {
+		return fmt.Errorf("utopia up ended badly: %w", err)
+	}
+	return nil
+}
+
+// build makes our binary, as a user would.
+func build(ctx context.Context, dir string) (string, error) {
+	binary := filepath.Join(dir, "utopia")
+	_, here, _, _ := runtime.Caller(0)
+	c := exec.CommandContext(ctx, "go", "build", "-o", binary, "./cmd/utopia")
+	c.Dir = filepath.Dir(filepath.Dir(here))
+	if out, err := c.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return binary, nil
+}
+
+// unsigned says why a server is not measured with a signed zone: it answers without signatures.
+func unsigned(ctx context.Context, server netip.AddrPort) string {
+	q := dns.NewQuery(1, dns.MustParseName(hostName(0)+"."+zoneName), dns.TypeA)
+	q.EDNS = &dns.EDNS{UDPSize: 1232, DO: true}
+	r, err := foreign.Ask(ctx, server, q)
+	if err != nil {
+		return err.Error()
+	}
+	for _, rr := range r.Answer {
+		if rr.Type == dns.TypeRRSIG {
+			return ""
+		}
+	}
+	return "it answers without signatures"
+}
