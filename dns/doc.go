@@ -10,7 +10,11 @@
 // The presentation form of records (RR.String, ParseRR) is made by miekg/dns,
 // whose types never show in this package's interface.
 //
+// Transaction signatures work on whole messages as octets: [SignTSIG] and
+// [OpenTSIG] for requests, what they return for the responses.
+//
 // The package does no I/O and starts no goroutine. RFCs: 1034, 1035, 2181,
 // 2308 (SOA), 3597 (unknown types), 4034 section 6 (canonical order), 4343
-// (case), 6891 (EDNS), 8427 (JSON), 8914 (extended errors).
+// (case), 6891 (EDNS), 8427 (JSON), 8914 (extended errors), 8945
+// (TSIG).
 package dns

@@ -2,6 +2,7 @@ package dns_test
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/network-utopia/utopia/dns"
 )
@@ -41,4 +42,34 @@ func ExampleParseRR() {
 	rr, err := dns.ParseRR("www A 192.0.2.1", dns.MustParseName("example.test."), 300)
 	fmt.Println(rr.Name, rr.TTL, rr.Type, rr.DataString(), err)
 	// Output: www.example.test. 300 A 192.0.2.1 <nil>
+}
+
+func ExampleSignTSIG() {
+	key, err := dns.ParseTSIGKey("update.example.test:c2VjcmV0IG9mIHR3byBzaWRlcw==")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	now := time.Unix(1_800_000_000, 0)
+	query, _ := dns.NewQuery(4711, dns.MustParseName("example.test."), dns.TypeSOA).Append(nil, 0)
+	request, verifier, err := dns.SignTSIG(nil, query, key, now)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	// The server checks the request and signs its response.
+	keys := func(dns.Name, dns.TSIGAlgorithm) (dns.TSIGKey, bool) { return key, true }
+	signer, fault := dns.OpenTSIG(request, keys, now)
+	if fault != nil {
+		fmt.Println(fault)
+		return
+	}
+	q, _ := dns.Parse(request)
+	reply, _ := q.Reply(dns.RcodeSuccess).Append(nil, 0)
+	response, _ := signer.Sign(nil, reply, now)
+	fmt.Println(key, "right:", verifier.Verify(response, now))
+	fmt.Println("late:", verifier.Verify(response, now.Add(time.Hour)))
+	// Output:
+	// hmac-sha256:update.example.test. right: <nil>
+	// late: dns: TSIG: BADSIG: key update.example.test.
 }
