@@ -73,3 +73,30 @@ func ExampleSignTSIG() {
 	// hmac-sha256:update.example.test. right: <nil>
 	// late: dns: TSIG: BADSIG: key update.example.test.
 }
+
+func ExampleSignSet() {
+	key, err := dns.GenerateKey(dns.MustParseName("example.test."), dns.ECDSAP256SHA256, dns.FlagZone|dns.FlagSEP)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	now := time.Unix(1_800_000_000, 0)
+	www, _ := dns.ParseRR("*.example.test. 300 A 192.0.2.1", dns.Root, 0)
+	sig, err := dns.SignSet(key, []dns.RR{www}, now, now.Add(time.Hour))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	// A server has made the answer to a question from the wildcard.
+	www.Name, sig.Name = dns.MustParseName("www.example.test."), dns.MustParseName("www.example.test.")
+	verified, err := dns.VerifySet(sig, key.RR(300), []dns.RR{www}, now)
+	fmt.Println(verified.Wildcard, verified.TTL, err)
+	// Output: *.example.test. 300 <nil>
+}
+
+func ExampleNSEC3PARAM_Owner() {
+	p := dns.NSEC3PARAM{Hash: dns.NSEC3SHA1} // no iterations, no salt: RFC 9276
+	owner, err := p.Owner(dns.MustParseName("www.example.test."), dns.MustParseName("example.test."))
+	fmt.Println(owner, err)
+	// Output: v3n2r9chqlp7tdetolmmakfms81udcje.example.test. <nil>
+}
