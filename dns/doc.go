@@ -20,5 +20,6 @@
 // The package does no I/O and starts no goroutine. RFCs: 1034, 1035, 2181,
 // 2308 (SOA), 3597 (unknown types), 4033 to 4035 (DNSSEC), 4343 (case), 5155 and
 // 9276 (NSEC3), 5702, 6605 and 8080 (signature algorithms), 6840, 6891 (EDNS),
-// 8427 (JSON), 8624 (which algorithms), 8914 (extended errors), 8945 (TSIG).
+// 7873 and 9018 (cookies), 8427 (JSON), 8624 (which algorithms), 8914 (extended
+// errors), 8945 (TSIG).
 package dns
