@@ -27,7 +27,7 @@ var layers = []layer{
 		"torrent/bencode", "torrent/metainfo", "torrent/peerwire", "torrent/krpc",
 	}},
 	{2, "engines", []string{
-		"dns/zone", "dns/authority", "dns/resolve", "web/httpcache", "mail/mailauth", "mail/retry",
+		"dns/zone", "dns/authority", "dns/ratelimit", "dns/resolve", "web/httpcache", "mail/mailauth", "mail/retry",
 		"torrent/picker", "torrent/choker", "ring",
 	}},
 	{3, "wires", []string{
