@@ -13,7 +13,7 @@ import (
 // may be deleted, and nothing but speed is lost.
 
 // plainQuery is a query of the plainest form: one question of class IN, in a
-// name that is not compressed, and perhaps an OPT record without options.
+// name that is not compressed, and perhaps an OPT record.
 type plainQuery struct {
 	wire    []byte
 	nameLen int
@@ -21,7 +21,11 @@ type plainQuery struct {
 	kind    dns.Type
 	edns    bool
 	do      bool
-	size    int // the most octets that the client takes
+	size    int    // the most octets that the client takes
+	options []byte // of the OPT record
+
+	zone  *zone.Zone
+	found zone.Plain
 }
 
 // The bits of a header that a plain query may have set: RD, CD and AD.
@@ -80,12 +84,13 @@ func (q *plainQuery) readName() (end int, ok bool) {
 	return at, true
 }
 
-// readOPT reads an OPT record of version 0 without options.
+// readOPT reads an OPT record of version 0.
 func (q *plainQuery) readOPT(opt []byte) bool {
-	if len(opt) != optLen || opt[0] != 0 || binary.BigEndian.Uint16(opt[1:]) != uint16(dns.TypeOPT) ||
-		opt[5] != 0 || opt[6] != 0 || opt[9] != 0 || opt[10] != 0 {
+	if len(opt) < optLen || opt[0] != 0 || binary.BigEndian.Uint16(opt[1:]) != uint16(dns.TypeOPT) ||
+		opt[5] != 0 || opt[6] != 0 || len(opt) != optLen+int(binary.BigEndian.Uint16(opt[9:])) {
 		return false
 	}
+	q.options = opt[optLen:]
 	q.size = max(q.size, int(binary.BigEndian.Uint16(opt[3:])))
 	q.do = opt[7]&0x80 != 0
 	return true
@@ -101,30 +106,34 @@ func plainType(t dns.Type) bool {
 	return false
 }
 
-// quick answers a plain query behind dst; when it is not plain, ok is false and
-// dst as it was. It allocates nothing but room behind dst.
+// quick answers a plain query without options behind dst; when it is not plain,
+// ok is false and dst as it was. It allocates nothing but room behind dst.
 func quick(set *zone.Set, dst, query []byte, maxUDP int) (out []byte, ok bool) {
 	var q plainQuery
-	if !q.read(query) || q.kind.IsMeta() || q.kind == dns.TypeDS {
+	if !q.read(query) || len(q.options) > 0 || !q.find(set) {
 		return dst, false
 	}
-	name := q.lower[:q.nameLen]
-	z := set.FindWire(name)
-	if z == nil {
-		return dst, false
-	}
-	p := z.Plain(name, q.kind, q.do)
-	if q.do && p.SignaturesCount > 0 {
-		return dst, false // the full lane does not sign yet
-	}
-	if p.Found == zone.NotPlain || p.Found == zone.Records && !plainType(q.kind) {
-		return dst, false
-	}
-	out = q.answer(dst, z, p)
+	out = q.answer(dst)
 	if len(out)-len(dst) > q.limit(maxUDP) {
 		return dst, false // what to leave out is not for this lane to say
 	}
 	return out, true
+}
+
+// find looks up what was asked; false when that is not plain.
+func (q *plainQuery) find(set *zone.Set) bool {
+	if q.kind.IsMeta() || q.kind == dns.TypeDS {
+		return false
+	}
+	name := q.lower[:q.nameLen]
+	if q.zone = set.FindWire(name); q.zone == nil {
+		return false
+	}
+	q.found = q.zone.Plain(name, q.kind, q.do)
+	if q.do && q.found.SignaturesCount > 0 {
+		return false // the full lane does not sign yet
+	}
+	return q.found.Found != zone.NotPlain && (q.found.Found != zone.Records || plainType(q.kind))
 }
 
 func (q *plainQuery) limit(maxUDP int) int {
@@ -135,8 +144,8 @@ func (q *plainQuery) limit(maxUDP int) int {
 }
 
 // answer writes the response.
-func (q *plainQuery) answer(dst []byte, z *zone.Zone, p zone.Plain) []byte {
-	start := len(dst)
+func (q *plainQuery) answer(dst []byte) []byte {
+	start, p := len(dst), q.found
 	dst = append(dst, q.wire[:dns.HeaderLen+q.nameLen+4]...)
 	h := dst[start:]
 	flags := binary.BigEndian.Uint16(h[2:])&(1<<8|1<<4) | 1<<15 | 1<<10 // RD and CD, QR and AA
@@ -147,7 +156,7 @@ func (q *plainQuery) answer(dst []byte, z *zone.Zone, p zone.Plain) []byte {
 		if p.Found == zone.NoName {
 			flags |= uint16(dns.RcodeNXDomain)
 		}
-		dst = z.AppendDenial(dst, q.nameLen)
+		dst = q.zone.AppendDenial(dst, q.nameLen)
 		authorities = 1
 	}
 	if q.edns {

@@ -131,29 +131,24 @@ func (l *Limiter) hash(network uint64, class Class, key uint64) uint64 {
 	return mix(mix(mix(network^l.seed[0], uint64(class)^l.seed[1])^key, l.seed[0]^odd), l.seed[1]^odd)
 }
 
-// Key makes a key of a name in wire form, or of any other text, without regard
-// to case.
+// Key makes a key of a name in wire form, without regard to case. What comes
+// after 255 octets, the most of a name, does not count.
 func (l *Limiter) Key(name string) uint64 {
+	var buf [255]byte
+	return l.KeyBytes(buf[:copy(buf[:], name)])
+}
+
+// KeyBytes is Key of a name that stands in a message.
+func (l *Limiter) KeyBytes(name []byte) uint64 {
 	h := l.seed[1] ^ uint64(len(name))
 	for ; len(name) >= 8; name = name[8:] {
-		h = mix(h^fold(word(name)), l.seed[0]^odd)
+		h = mix(h^fold(binary.LittleEndian.Uint64(name)), l.seed[0]^odd)
 	}
-	return mix(h^fold(tail(name)), l.seed[0]^odd)
-}
-
-func word(s string) uint64 {
-	_ = s[7]
-	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
-		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
-}
-
-// tail is word of the fewer than eight octets at the end.
-func tail(s string) uint64 {
 	var w uint64
-	for i := range len(s) {
-		w |= uint64(s[i]) << (8 * i)
+	for i, c := range name {
+		w |= uint64(c) << (8 * i)
 	}
-	return w
+	return mix(h^fold(w), l.seed[0]^odd)
 }
 
 // fold makes the cases of letters alike, and with them some other octets that

@@ -7,8 +7,8 @@
 //
 // A client is an IPv4 /24 or an IPv6 /56: behind a forged address there is
 // nobody, and the victim is a network. What it gets falls into a [Class] with a
-// key: positive answers by the name that owns them (for a wildcard, that of the
-// wildcard), NXDOMAIN and NODATA by zone, referrals by cut, errors together. So
+// key: positive answers by the name that owns them, those from a wildcard or a
+// DNAME by that, NXDOMAIN and NODATA by zone, referrals by cut, errors together. So
 // a resolver that asks for many names is not limited where a flood for one name
 // is. What is sent to one network counts together as well, with a higher limit,
 // for a flood may use all names of a zone.

@@ -34,11 +34,12 @@ type Class uint8
 
 // The classes, and what their keys are to tell apart.
 const (
-	Positive Class = iota // an answer: the name that owns it
-	NXDomain              // the zone
-	NoData                // the zone
-	Referral              // the cut
-	Error                 // the response code
+	Positive    Class = iota // an answer: the name that owns it
+	Synthesized              // an answer for a name that anybody can make up: the wildcard's parent, the DNAME
+	NXDomain                 // the zone
+	NoData                   // the zone
+	Referral                 // the cut
+	Error                    // the response code
 	classes
 
 	total Class = classes // all responses to a client

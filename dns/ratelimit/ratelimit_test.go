@@ -93,7 +93,7 @@ func TestSlip(t *testing.T) {
 	for slip, want := range map[int]tally{
 		NoSlip: {1, 0, 600}, 0: {1, 300, 300}, 1: {1, 600, 0}, 2: {1, 300, 300}, 3: {1, 200, 400}, MaxSlip: {1, 60, 540},
 	} {
-		for _, class := range []Class{Positive, NXDomain, NoData, Referral} {
+		for _, class := range []Class{Positive, Synthesized, NXDomain, NoData, Referral} {
 			l := limiter(t, Options{Rate: 1, Total: 1000, Slip: slip})
 			if got, _ := flood(l, start, 0, 601, victim, class, 1); got != want {
 				t.Errorf("slip %d, class %d: %v, want %v", slip, class, got, want)
@@ -316,8 +316,8 @@ func TestKey(t *testing.T) {
 			t.Errorf("%q and %q", n, other)
 		}
 		seen[k] = n
-		if l.Key(strings.ToUpper(n)) != k {
-			t.Errorf("%q: case counts", n)
+		if l.Key(strings.ToUpper(n)) != k || l.KeyBytes([]byte(n)) != k {
+			t.Errorf("%q: case counts, or what holds it", n)
 		}
 	}
 	another, err := New(Options{}, [2]uint64{1, 2})

@@ -1,6 +1,7 @@
 package zone
 
 import (
+	"bytes"
 	"encoding/binary"
 
 	"github.com/network-utopia/utopia/dns"
@@ -17,6 +18,9 @@ type Plain struct {
 	// Signatures are the RRSIG records beside them, where they were asked for.
 	Signatures      []byte
 	SignaturesCount int
+	// Below is how many octets of the name stand before that of the wildcard's
+	// parent, where a wildcard answers; otherwise 0.
+	Below int
 }
 
 // Found says what a plain question found.
@@ -68,9 +72,20 @@ func (z *Zone) Plain(name []byte, t dns.Type, signed bool) Plain {
 		return Plain{Found: NoData}
 	}
 	if n, ok := z.wildcard(encloser); ok {
-		return z.plainNode(n.body, t, false)
+		p := z.plainNode(n.body, t, false)
+		p.Below = octetsBelow(name, bytes.Count(key, []byte{labelEnd})-bytes.Count(encloser, []byte{labelEnd}))
+		return p
 	}
 	return Plain{Found: NoName}
+}
+
+// octetsBelow is how many octets the first labels of a name take.
+func octetsBelow(name []byte, labels int) int {
+	n := 0
+	for range labels {
+		n += 1 + int(name[n])
+	}
+	return n
 }
 
 // plainNode answers from what a name owns.
