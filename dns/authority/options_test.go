@@ -15,6 +15,7 @@ import (
 	"github.com/network-utopia/utopia/dns"
 	"github.com/network-utopia/utopia/dns/ratelimit"
 	"github.com/network-utopia/utopia/dns/zone"
+	"github.com/network-utopia/utopia/internal/dialogue"
 )
 
 type fataler interface {
@@ -60,18 +61,24 @@ func TestOptionDialogues(t *testing.T) {
 	}
 	count := 0
 	for _, path := range files {
-		d := readDialogue(t, path)
-		for _, c := range d.cases {
+		d, err := dialogue.Read(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		set, answers := zonesOf(t, d), map[int][]string{}
+		for _, c := range d.Cases {
 			count++
-			t.Run(c.title, func(t *testing.T) {
-				c.got = askOptions(t, d.set, c.question)
-				if got, want := strings.Join(c.got, "\n"), strings.Join(c.want, "\n"); got != want && !*rewrite {
-					t.Errorf("%s:%d: Q: %s\ngot\n%s\nwant\n%s", path, c.line, c.question, got, want)
+			t.Run(c.Title, func(t *testing.T) {
+				answers[c.Line] = askOptions(t, set, c.Question)
+				if got, want := strings.Join(answers[c.Line], "\n"), strings.Join(c.Want, "\n"); got != want && !*rewrite {
+					t.Errorf("%s:%d: Q: %s\ngot\n%s\nwant\n%s", path, c.Line, c.Question, got, want)
 				}
 			})
 		}
 		if *rewrite {
-			d.rewrite(t, path)
+			if err := d.Rewrite(answers); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 	if count < 50 {
@@ -111,7 +118,10 @@ func askOptions(t *testing.T, set *zone.Set, question string) []string {
 	if err != nil {
 		t.Fatalf("the answer is malformed: %v", err)
 	}
-	lines := render(q.wire, m)
+	lines, err := dialogue.Lines(q.wire, out)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if m.EDNS == nil {
 		return lines
 	}
@@ -185,7 +195,10 @@ func readOptionQuestion(t *testing.T, question string) optionQuestion {
 			known = append(known, w)
 		}
 	}
-	wire, _ := questionWire(t, strings.Join(known, " "))
+	wire, _, err := dialogue.Query(strings.Join(known, " "))
+	if err != nil {
+		t.Fatal(err)
+	}
 	q.wire = withOptions(t, wire, id, options)
 	return q
 }

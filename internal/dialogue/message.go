@@ -101,7 +101,7 @@ func Lines(query, answer []byte) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the answer is malformed: %w", err)
 	}
-	if r.ID != ID || !r.Response {
+	if asked, _, err := dns.ParseHeader(query); err != nil || r.ID != asked.ID || !r.Response {
 		return nil, fmt.Errorf("the answer has the ID %d, and QR is %v", r.ID, r.Response)
 	}
 	out := []string{head(query, r)}
