@@ -7,6 +7,7 @@
 // place. So any number of readers may share it without a lock.
 //
 // RFCs: 1034 section 4.3.2 (the search), 1035 section 5 (master files), 2181
-// sections 5 and 6 (RRsets and cuts), 2308 section 4 ($TTL), 4592 (wildcards,
-// empty non-terminals), 6672 (DNAME).
+// sections 5 and 6 (RRsets and cuts), 1982 (serials), 1995 (differences), 2136
+// (updates), 2308 section 4 ($TTL), 4592 (wildcards, empty non-terminals), 6672
+// (DNAME).
 package zone

@@ -13,7 +13,10 @@ import (
 	"github.com/network-utopia/utopia/dns"
 )
 
-func rrOf(t testing.TB, text string) dns.RR {
+func rrOf(t interface {
+	Helper()
+	Fatal(...any)
+}, text string) dns.RR {
 	t.Helper()
 	records, err := Read(strings.NewReader(text+"\n"), ReadOptions{Origin: origin})
 	if err != nil || len(records) != 1 {

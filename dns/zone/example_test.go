@@ -73,3 +73,25 @@ func ExampleSet_Find() {
 	// example.test.
 	// test.
 }
+
+func ExampleUpdate() {
+	apex := dns.MustParseName("example.test.")
+	z, _, err := zone.Load(strings.NewReader(file), zone.ReadOptions{Origin: apex})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	www := dns.MustParseName("www.example.test.")
+	m := dns.NewQuery(1, apex, dns.TypeSOA)
+	m.Opcode = dns.OpcodeUpdate
+	m.Answer = []dns.RR{{Name: www, Type: dns.TypeANY, Class: dns.ClassNONE}} // only if the name is free
+	m.Authority = []dns.RR{dns.NameRR(www, 300, dns.TypeCNAME, dns.MustParseName("ns1.example.test."))}
+	allow := zone.Grants{{Name: apex, Below: true}}
+	next, d, err := zone.Update(z, m, zone.UpdateOptions{Allow: allow.Allow})
+	fmt.Println(next.SOA().Serial, d.Added[1].Name, err)
+	_, _, err = zone.Update(next, m, zone.UpdateOptions{Allow: allow.Allow})
+	fmt.Println(err)
+	// Output:
+	// 2 www.example.test. <nil>
+	// update: YXDOMAIN: the name is in use (in: www.example.test.	0	NONE	ANY	\# 0)
+}
