@@ -57,6 +57,9 @@ func referenceSection(section config.Field) string {
 	b.WriteString("\n" + referenceHead)
 	for _, f := range section.Fields {
 		b.WriteString(referenceRow(f))
+		for _, key := range f.Fields { // of a table of names within the section
+			b.WriteString(referenceRow(key))
+		}
 	}
 	return b.String()
 }

@@ -127,6 +127,9 @@ func (c *checker) warnings() {
 			if at, ok := c.where[join(f.Name, key.Name)]; ok && key.Later != "" && f.Kind == KindTable {
 				c.src.warn(at.key, "%s is understood, but this version %s", key.Path, key.Later)
 			}
+			if key.Names == "zone" {
+				c.zoneWarnings(key)
+			}
 		}
 	}
 	for _, u := range c.Users {

@@ -9,6 +9,7 @@
 //	default   the value where the file says nothing, as it would stand there
 //	min, max  the bounds of a number, a size or a length of time
 //	items     how many items a list has at least
+//	names     of a table of names: what they name
 //	enum      the only texts allowed, parted by commas
 //	example   a value for the reference
 //	doc       what it does, for the reference and the schema
@@ -59,7 +60,7 @@ type Config struct {
 	Address    []netip.Addr `toml:"address" default:"127.0.0.1" items:"1" doc:"The addresses that are listened on, and that the domain's records give (unless dns.public-address says otherwise). 0.0.0.0 and :: stand for all addresses of this machine."`
 	PortOffset *int         `toml:"port-offset" min:"0" max:"65535" example:"8000" doc:"What is added to the standard port of every service. Where it is not given: 8000 for a .test domain or an unprivileged process, else 0."`
 
-	Users   []User  `toml:"users" doc:"The accounts: one key for each, with its rights. Passwords are not kept here: utopia user passwd NAME sets them."`
+	Users   []User  `toml:"users" names:"user" doc:"The accounts: one key for each, with its rights. Passwords are not kept here: utopia user passwd NAME sets them."`
 	DNS     DNS     `toml:"dns" doc:"The name server of the domain."`
 	Web     Web     `toml:"web" doc:"The web server of the domain and of its www name."`
 	Mail    Mail    `toml:"mail" later:"does not serve mail yet" doc:"Mail for the users of the domain."`
@@ -121,7 +122,7 @@ func parse(name, dir string, data []byte) (*Config, error) {
 	src := newSource(name, data)
 	doc := src.document()
 	c := &Config{dir: dir}
-	d := &decoder{src: src, where: map[string]place{}, fields: describe(configType())}
+	d := &decoder{src: src, where: map[string]place{}, given: map[string][]string{}, spoilt: map[string]bool{}, fields: describe(configType())}
 	d.config(doc, c)
 	if !doc.broken {
 		// Half a file says little about what is missing or does not fit.

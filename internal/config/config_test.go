@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -185,6 +186,19 @@ func TestLimits(t *testing.T) {
 		}
 		return b.String()
 	}
+	table := func(n int, header, entry string) string {
+		var b strings.Builder
+		b.WriteString("domain = 'a.test'\n" + header + "\n")
+		for i := range n {
+			fmt.Fprintf(&b, entry, i)
+		}
+		return b.String()
+	}
+	zones := func(n int) string { return table(n, "[dns.zones]", "z%d = { file = 'x' }\n") }
+	keys := func(n int) string { return table(n, "[dns.keys]", "k%d = { file = 'x' }\n") }
+	secret := func(n int) string {
+		return "domain = 'a.test'\n[dns.keys]\nk = { secret = '" + base64.StdEncoding.EncodeToString(make([]byte, n)) + "' }\n"
+	}
 	tests := []struct {
 		name string
 		text func(n int) string
@@ -200,6 +214,12 @@ func TestLimits(t *testing.T) {
 		{"alias chain", chain, MaxAliasSteps, "more than 10 others"},
 		{"port-offset", func(n int) string { return fmt.Sprintf("domain = 'a.test'\nport-offset = %d\n", n) }, 53535, "ports end at 65535"},
 		{"connections", func(n int) string { return fmt.Sprintf("domain = 'a.test'\n[limits]\nconnections = %d\n", n) }, 1000000, "at most 1000000"},
+		{"zones", zones, MaxZones, "at most 1000 zones"},
+		{"keys", keys, MaxKeys, "at most 256 keys"},
+		{"secret", secret, MaxSecret, "at most 512 octets"},
+		{"zone name", func(n int) string {
+			return "domain = 'a.test'\n[dns.zones]\n'" + strings.Repeat("a23456789.", 40)[:n-1] + "a' = { file = 'x' }\n"
+		}, MaxDomain, "at most 200 characters"},
 		{"ttl", func(n int) string { return fmt.Sprintf("domain = 'a.test'\n[dns]\nttl = '%ds'\n", n) }, 7 * 86400, "at most 7d"},
 	}
 	for _, tt := range tests {

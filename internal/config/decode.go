@@ -14,10 +14,11 @@ type place struct{ key, value span }
 // decoder fills a Config from the tree, and remembers where everything stood.
 // Paths in where join names by "/", which no name can hold.
 type decoder struct {
-	src       *source
-	fields    []Field
-	where     map[string]place
-	userNames []string // all names in [users], also wrong ones, in order
+	src    *source
+	fields []Field
+	where  map[string]place
+	given  map[string][]string // all names in a table of names, by its path, in order: also wrong ones
+	spoilt map[string]bool     // the paths of tables that hold an unknown key, or are none
 }
 
 func join(path, name string) string {
@@ -44,7 +45,7 @@ func setDefaults(fields []Field, v reflect.Value) {
 			setDefaults(f.Fields, target)
 		case f.Default != "":
 			root := buildTree(newSource(FileName, []byte("x = "+f.Default))).root
-			(&decoder{src: newSource(FileName, nil), where: map[string]place{}}).value("", f, root.get("x").value, target)
+			(&decoder{src: newSource(FileName, nil), where: map[string]place{}, given: map[string][]string{}, spoilt: map[string]bool{}}).value("", f, root.get("x").value, target)
 		}
 	}
 }
@@ -98,21 +99,67 @@ func (d *decoder) value(path string, f Field, n *node, v reflect.Value) {
 	}
 }
 
-// tables decodes the users: each key is a name, each value its rights.
+// tables decodes a table of names: each key is a name, each value its settings.
+// A name that is none becomes "".
 func (d *decoder) tables(path string, f Field, n *node, v reflect.Value) {
+	fresh := reflect.New(f.typ.Elem()).Elem()
+	setDefaults(f.Fields, fresh)
 	for _, e := range n.entries {
-		d.userNames = append(d.userNames, e.name)
+		d.given[path] = append(d.given[path], e.name)
 		at := join(path, e.name)
 		d.where[at] = place{e.key, e.value.at}
-		user := reflect.New(f.typ.Elem()).Elem()
-		user.FieldByName("Name").SetString(e.name)
-		if e.value.kind == isTable {
-			d.table(at, f.Fields, e.value, user)
-		} else {
-			d.src.problem(e.value.at, d.userHint(e), "expected the rights of user %s as a table, found %s", quote(e.name), e.value.found())
+		one := reflect.New(f.typ.Elem()).Elem()
+		one.Set(fresh)
+		name, fault := nameIn(f.Names, e.name)
+		if fault != nil {
+			d.src.problem(e.key, fault.hint, "%s", fault.message)
 		}
-		v.Set(reflect.Append(v, user))
+		one.FieldByName("Name").SetString(name)
+		if f.Names == "key" {
+			d.hide(e.value)
+		}
+		if e.value.kind == isTable {
+			d.table(at, f.Fields, e.value, one)
+		} else {
+			d.spoilt[at] = true
+			d.src.problem(e.value.at, d.entryHint(f, e), "expected %s %s as a table, found %s", entryWords(f), quote(e.name), e.value.found())
+		}
+		v.Set(reflect.Append(v, one))
 	}
+}
+
+// nameIn reads a name of a table of names. Those of users are looked at later,
+// all together.
+func nameIn(what, name string) (string, *fault) {
+	switch what {
+	case "zone":
+		return parseZoneName(name)
+	case "key":
+		return parseKeyName(name)
+	}
+	return name, nil
+}
+
+func entryWords(f Field) string {
+	if f.Names == "user" {
+		return "the rights of user"
+	}
+	return "the settings of " + f.Names
+}
+
+// entryHint says how an entry of a table of names is written.
+func (d *decoder) entryHint(f Field, e *entry) string {
+	switch f.Names {
+	case "zone":
+		file := e.name + ".zone"
+		if e.value.kind == isText {
+			file = cutText(e.value.text)
+		}
+		return fmt.Sprintf("write %s = { file = %s }", quoteKey(e.name), quoteTOML(file))
+	case "key":
+		return fmt.Sprintf("write %s = { file = \"NAME.key\" }, or { secret = \"...\" }", quoteKey(e.name))
+	}
+	return d.userHint(e)
 }
 
 // userHint recognises a setting that slipped below [users].
@@ -162,16 +209,16 @@ func (d *decoder) list(path string, f Field, n *node, v reflect.Value) {
 		return
 	}
 	v.SetZero() // also for an empty list, so that there is one way to say nothing
-	seen := map[any]bool{}
+	seen := map[string]bool{}
 	for _, it := range n.items {
 		x, fault := f.decode(f.Item, it)
 		switch {
 		case fault != nil:
 			d.src.problem(it.at, fault.hint, "%s", fault.message)
-		case seen[x]:
+		case seen[fmt.Sprint(x)]:
 			d.src.problem(it.at, "", "%s is listed twice", quote(fmt.Sprint(x)))
 		default:
-			seen[x] = true
+			seen[fmt.Sprint(x)] = true
 			d.where[item(path, v.Len())] = place{n.at, it.at}
 			v.Set(reflect.Append(v, reflect.ValueOf(x).Convert(v.Type().Elem())))
 		}
@@ -189,11 +236,11 @@ func (n *node) found() string {
 func tableHint(f Field, n *node) string {
 	switch {
 	case n.tables:
-		return fmt.Sprintf("write [%s] with single brackets", f.Name)
+		return fmt.Sprintf("write [%s] with single brackets", f.Path)
 	case f.Kind == KindNames:
 		return fmt.Sprintf("write %s = %s", f.Name, f.Example)
 	case f.Kind == KindTable, f.Kind == KindTables:
-		return fmt.Sprintf("%s is a section: write [%s] on a line and its settings below it", f.Name, f.Name)
+		return fmt.Sprintf("%s is a section: write [%s] on a line and its settings below it", f.Name, f.Path)
 	}
 	return ""
 }
@@ -236,6 +283,8 @@ func (f Field) mismatch(kind Kind, n *node) string {
 				return "write it without the quotes: " + node.value.text
 			}
 		}
+	case n.kind == isBool && slices.Contains(f.Enum, "on"):
+		return didYouMean(map[string]string{"true": "on", "false": "off"}[n.text])
 	case kind == KindDuration && n.kind == isWhole:
 		return didYouMean(n.text + "s")
 	case kind == KindSize && n.kind == isWhole:
@@ -277,6 +326,14 @@ func (f Field) text(kind Kind, s string) (any, *fault) {
 		return parseAddress(s)
 	case KindNetwork:
 		return parseNetwork(s)
+	case KindSecret:
+		return parseSecret(s)
+	case KindServer:
+		return parseServer(s)
+	case KindAccess:
+		return parseAccess(s)
+	case KindGrant:
+		return parseGrant(s)
 	case KindSize:
 		size, fault := parseSize(s)
 		low, _ := parseSize(f.Min)

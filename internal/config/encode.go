@@ -17,13 +17,13 @@ type setting struct {
 }
 
 // settings lists what is in force: what the file says, and the defaults.
-// Optional keys that are not given are left out; so are rights of a user that
-// are as they would be anyway.
+// Optional keys that are not given are left out; so is what a table of names
+// has as it would be anyway.
 func settings(fields []Field, v reflect.Value, brief bool) []setting {
 	var all []setting
 	for _, f := range fields {
 		fv := v.Field(f.index)
-		if fv.IsZero() && (f.Default == "" || brief) && f.Kind != KindTable {
+		if fv.IsZero() && (f.Default == "" || brief) && f.Kind != KindTable || brief && f.isDefault(fv) {
 			continue
 		}
 		if fv.Kind() == reflect.Pointer {
@@ -66,12 +66,17 @@ func settings(fields []Field, v reflect.Value, brief bool) []setting {
 	return all
 }
 
+// isDefault tells whether a value is that of the default.
+func (f Field) isDefault(v reflect.Value) bool {
+	return f.Kind == KindText && f.Default == quoteTOML(v.String())
+}
+
 func (c *Config) settings() []setting {
 	return settings(Sections(), reflect.ValueOf(c).Elem(), false)
 }
 
 // TOML writes all settings in force, defaults among them, as a settings file
-// that means the same.
+// that means the same, but for the secrets of keys, which it does not show.
 func (c *Config) TOML() []byte {
 	var top, sections bytes.Buffer
 	for _, s := range c.settings() {
@@ -111,7 +116,8 @@ func inlineTOML(value any) string {
 	}
 }
 
-// MarshalJSON writes all settings in force by the keys of the file.
+// MarshalJSON writes all settings in force by the keys of the file, but for the
+// secrets of keys.
 func (c *Config) MarshalJSON() ([]byte, error) { return json.Marshal(tree(c.settings())) }
 
 func tree(settings []setting) map[string]any {

@@ -21,6 +21,10 @@ const (
 	KindNetwork  Kind = "network"  // a range of addresses, such as 127.0.0.0/8
 	KindSize     Kind = "size"     // an amount of bytes, such as 5 GB
 	KindDuration Kind = "duration" // a length of time, such as 20s
+	KindSecret   Kind = "secret"   // octets in base64, which are shown nowhere
+	KindServer   Kind = "server"   // another name server, such as 192.0.2.1 key transfer
+	KindAccess   Kind = "access"   // who may: a network, a key, or both
+	KindGrant    Kind = "grant"    // who may change which records
 	KindList     Kind = "list"     // a list of Item
 	KindTable    Kind = "table"    // a section: the keys in Fields
 	KindTables   Kind = "tables"   // names of one's own, each a table of Fields
@@ -40,6 +44,7 @@ type Field struct {
 	Enum     []string // the only texts allowed; nil for any
 	Min, Max string   // bounds, as in the file; "" for none
 	MinItems int      // of a list: how many items it has at least
+	Names    string   // of a table of names: what they name: user, zone, key
 	Required bool     // whether the file must give it
 	Later    string   // what this version does not do yet; "" where the setting works
 	Fields   []Field  // of a table: its keys
@@ -67,7 +72,7 @@ func fieldsOf(t reflect.Type, path string) []Field {
 		f := Field{
 			Name: name, Path: path + name, index: i, typ: sf.Type,
 			Doc: sf.Tag.Get("doc"), Min: sf.Tag.Get("min"), Max: sf.Tag.Get("max"),
-			Later: sf.Tag.Get("later"), Required: sf.Tag.Get("required") == "true",
+			Later: sf.Tag.Get("later"), Required: sf.Tag.Get("required") == "true", Names: sf.Tag.Get("names"),
 		}
 		f.MinItems, _ = strconv.Atoi(sf.Tag.Get("items"))
 		if enum := sf.Tag.Get("enum"); enum != "" {
@@ -102,6 +107,14 @@ func kindOf(t reflect.Type, is Kind) (kind, item Kind) {
 		return KindSize, ""
 	case reflect.TypeFor[Duration]():
 		return KindDuration, ""
+	case reflect.TypeFor[Secret]():
+		return KindSecret, ""
+	case reflect.TypeFor[Server]():
+		return KindServer, ""
+	case reflect.TypeFor[Access]():
+		return KindAccess, ""
+	case reflect.TypeFor[Grant]():
+		return KindGrant, ""
 	}
 	switch t.Kind() {
 	case reflect.Bool:
@@ -146,6 +159,14 @@ func (f Field) words() string {
 		return `a size in quotes, such as "5 GB"`
 	case KindDuration:
 		return `a length of time in quotes, such as "20s"`
+	case KindSecret:
+		return "a secret in base64, in quotes"
+	case KindServer:
+		return `a server in quotes, such as "192.0.2.1"`
+	case KindAccess:
+		return `a network or key in quotes, such as "192.0.2.0/24" or "key transfer"`
+	case KindGrant:
+		return `a right in quotes, such as "key laptop home A AAAA"`
 	case KindTables:
 		return "a table of names, each with a table"
 	case KindNames:
@@ -156,6 +177,12 @@ func (f Field) words() string {
 			return "a list of addresses"
 		case KindNetwork:
 			return "a list of networks"
+		case KindServer:
+			return "a list of servers"
+		case KindAccess:
+			return "a list of networks and keys"
+		case KindGrant:
+			return "a list of rights"
 		default:
 			return "a list of text"
 		}

@@ -55,7 +55,7 @@ func TestFields(t *testing.T) {
 func checkLiteral(t *testing.T, f Field, literal string) {
 	t.Helper()
 	src := newSource("", nil)
-	d := &decoder{src: src, where: map[string]place{}}
+	d := &decoder{src: src, where: map[string]place{}, given: map[string][]string{}, spoilt: map[string]bool{}}
 	var any map[string]any
 	if err := toml.Unmarshal([]byte("x = "+literal), &any); err != nil {
 		t.Errorf("%s: %s: %v", f.Path, literal, err)

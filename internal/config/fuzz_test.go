@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"reflect"
+	"slices"
 	"testing"
 	"unicode/utf8"
 
@@ -58,6 +59,9 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("go-toml does not read it: %v", tomlErr)
 		}
 		checkProblems(t, data, c.Warnings)
+		if slices.ContainsFunc(c.DNS.Keys, func(k Key) bool { return k.Secret != "" }) {
+			return // they are not written again
+		}
 		again, err := Parse(FileName, c.TOML())
 		if err != nil {
 			t.Fatalf("what is written is wrong: %v\n%s", err, c.TOML())

@@ -17,7 +17,7 @@ type Mail struct {
 
 func (c *checker) mail() {
 	users := map[string]bool{}
-	for _, name := range c.userNames {
+	for _, name := range c.given["users"] {
 		users[name] = true
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Mail.Aliases)) {
@@ -54,7 +54,7 @@ func (c *checker) unknownTarget(path, target string) {
 		c.src.more++
 		return
 	}
-	names := append(slices.Clone(c.userNames), slices.Sorted(maps.Keys(c.Mail.Aliases))...)
+	names := append(slices.Clone(c.given["users"]), slices.Sorted(maps.Keys(c.Mail.Aliases))...)
 	hint := suggestion(target, names)
 	switch {
 	case hint != "":

@@ -9,6 +9,10 @@ import (
 const (
 	domainPattern  = `^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)+\.?$`
 	networkPattern = `^[0-9A-Fa-f:.]+/[0-9]{1,3}$`
+	secretPattern  = `^[A-Za-z0-9+/]{21,}={0,2}$`
+	serverPattern  = `^[0-9A-Fa-f:.\[\]]+(\s+key\s+[A-Za-z0-9._-]+)?$`
+	accessPattern  = `^([0-9A-Fa-f:.]+(/[0-9]{1,3})?)?(\s*\bkey\s+[A-Za-z0-9._-]+)?$`
+	grantPattern   = `^key\s+[A-Za-z0-9._-]+(\s+[*@A-Za-z0-9._-]+(\s+[A-Za-z0-9]+)*)?$`
 )
 
 // Schema returns the JSON Schema (draft 2020-12) of the settings file, ready
@@ -45,7 +49,7 @@ func (f Field) schema() map[string]any {
 	case KindTables:
 		s = map[string]any{
 			"type":                 "object",
-			"propertyNames":        map[string]any{"pattern": userPattern, "maxLength": MaxUserName},
+			"propertyNames":        f.nameSchema(),
 			"additionalProperties": objectSchema(f.Fields),
 		}
 	case KindNames:
@@ -73,6 +77,14 @@ func (f Field) schema() map[string]any {
 	return s
 }
 
+// nameSchema is what the names of a table of names look like.
+func (f Field) nameSchema() map[string]any {
+	if f.Names == "user" {
+		return map[string]any{"pattern": userPattern, "maxLength": MaxUserName}
+	}
+	return map[string]any{"pattern": `^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?$`, "maxLength": MaxDomain + 1}
+}
+
 func (f Field) valueSchema(kind Kind) map[string]any {
 	s := map[string]any{"type": "string"}
 	switch kind {
@@ -94,6 +106,14 @@ func (f Field) valueSchema(kind Kind) map[string]any {
 		s["anyOf"] = []any{map[string]any{"format": "ipv4"}, map[string]any{"format": "ipv6"}}
 	case KindNetwork:
 		s["pattern"] = networkPattern
+	case KindSecret:
+		s["pattern"] = secretPattern
+	case KindServer:
+		s["pattern"] = serverPattern
+	case KindAccess:
+		s["pattern"] = accessPattern
+	case KindGrant:
+		s["pattern"] = grantPattern
 	case KindSize:
 		s["pattern"] = sizePattern
 	case KindDuration:

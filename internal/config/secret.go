@@ -7,8 +7,8 @@ import (
 )
 
 // secretKey matches the keys, and what follows up to their values, that people
-// put passwords behind. There is no such setting, but what is wrong with the
-// file is shown, and may go to a log.
+// put passwords behind. The secrets of [dns.keys] are the only such settings,
+// but what is wrong with the file is shown, and may go to a log.
 const secretKey = `(?i)(password|passwd|secret|\b(pass|token|key))["']?[ \t]*[=:]`
 
 // secretValue matches such a key with its value.
@@ -34,8 +34,9 @@ func (s *source) redact() {
 			continue
 		}
 		for _, at := range s.secrets {
-			if first, last := s.line(at.start), s.line(at.end); first < last && first <= p.Line && p.Line <= last {
-				p.Source, p.Caret, p.Width = "", 0, 0 // a value of several lines
+			first, last := s.line(at.start), s.line(at.end)
+			if first <= p.Line && p.Line <= last && (first < last || !s.setsSecret(p.Line)) {
+				p.Source, p.Caret, p.Width = "", 0, 0 // a value of several lines, or of a key that is not known for one
 			}
 		}
 		if !s.setsSecret(p.Line) {

@@ -6,6 +6,7 @@ import (
 
 // unknownKey reports a key that there is not, with the nearest that there is.
 func (d *decoder) unknownKey(path string, fields []Field, e *entry) {
+	d.spoilt[path] = true
 	if d.src.full() {
 		d.src.more++
 		return
@@ -17,11 +18,19 @@ func (d *decoder) unknownKey(path string, fields []Field, e *entry) {
 	if isSecret(e.name) {
 		d.src.secrets = append(d.src.secrets, e.value.at)
 	}
-	in := ""
-	if top, _, _ := strings.Cut(path, "/"); top != "" {
-		in = " in [" + top + "]"
+	d.src.problem(e.key, d.keyHint(path, fields, e), "unknown %s %s%s", what, quote(e.name), inSection(path))
+}
+
+// inSection names the table of a path, for a message.
+func inSection(path string) string {
+	top, rest, _ := strings.Cut(path, "/")
+	if table, name, ok := strings.Cut(rest, "/"); ok && top == "dns" {
+		return " in " + strings.TrimSuffix(table, "s") + " " + quote(name)
 	}
-	d.src.problem(e.key, d.keyHint(path, fields, e), "unknown %s %s%s", what, quote(e.name), in)
+	if top == "" {
+		return ""
+	}
+	return " in [" + top + "]"
 }
 
 // isSection tells whether an entry was written as a section of the file.
@@ -35,12 +44,18 @@ func (d *decoder) keyHint(path string, fields []Field, e *entry) string {
 	}
 	var names []string
 	for _, f := range fields {
+		if f.Kind == KindTables && path != "" && e.value.kind != isTable {
+			continue
+		}
 		if section := f.Kind == KindTable || f.Kind == KindTables; section || !e.isSection(path) {
 			names = append(names, f.Name)
 		}
 	}
 	if strings.HasPrefix(path, "users/") && e.value.kind == isTable {
 		return "a name with a dot stands in quotes: " + quoteTOML(strings.TrimPrefix(path, "users/")+"."+e.name) + " = {}"
+	}
+	if name, ok := strings.CutPrefix(path, "dns/zones/"); ok && e.value.kind == isTable {
+		return "a name with dots stands in quotes: [dns.zones." + quoteTOML(name+"."+e.name) + "]"
 	}
 	near := Nearest(e.name, names)
 	// A key that is right, but elsewhere, is better than one like it.
@@ -97,6 +112,14 @@ func habit(name string) string {
 		return "all services listen on the addresses of address, at the top of the file"
 	case "hostname", "host", "domain-name":
 		return "the domain is given once, as domain at the top of the file"
+	case "masters", "master", "primary":
+		return didYouMean("primaries")
+	case "allow-transfer", "outgoing-transfers", "provide-xfr":
+		return didYouMean("transfer-to")
+	case "also-notify":
+		return didYouMean("notify")
+	case "allow-update", "update-policy":
+		return didYouMean("update")
 	case "document-root", "documentroot", "docroot":
 		return didYouMean("root")
 	case "tls", "ssl", "certificate", "cert":

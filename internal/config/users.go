@@ -76,7 +76,7 @@ func reservedName(name string) string {
 }
 
 func (c *checker) users() {
-	for _, name := range c.userNames {
+	for _, name := range c.given["users"] {
 		path, lower := join("users", name), strings.ToLower(name)
 		if other, ok := c.where[join("users", lower)]; ok && lower != name {
 			c.failKey(path, "", "users %s and %s (line %d) differ only by case", quote(name), quote(lower), c.src.line(other.key.start))
