@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"strings"
 	"sync"
 	"time"
 )
@@ -19,6 +20,8 @@ type OSOptions struct {
 	Inherited []*os.File
 	// DialTimeout bounds Dial where its context has no earlier deadline; zero means [DefaultDialTimeout].
 	DialTimeout time.Duration
+	// Local is the address that Dial binds before it connects; the zero AddrPort leaves that to the system.
+	Local netip.AddrPort
 }
 
 // DefaultDialTimeout is the longest that [OS.Dial] waits for a connection.
@@ -27,6 +30,7 @@ const DefaultDialTimeout = 30 * time.Second
 // OS is the operating system's network. It is safe for concurrent use.
 type OS struct {
 	dialer net.Dialer
+	local  netip.AddrPort
 
 	mu        sync.Mutex
 	inherited []*os.File
@@ -42,7 +46,7 @@ func NewOS(opts OSOptions) *OS {
 	if opts.DialTimeout == 0 {
 		opts.DialTimeout = DefaultDialTimeout
 	}
-	return &OS{dialer: net.Dialer{Timeout: opts.DialTimeout}, inherited: opts.Inherited}
+	return &OS{dialer: net.Dialer{Timeout: opts.DialTimeout}, local: opts.Local, inherited: opts.Inherited}
 }
 
 // Listen opens a TCP or Unix listener, or hands out an inherited one.
@@ -117,7 +121,15 @@ func listenShared(ctx context.Context, network, address string, n int) ([]net.Pa
 
 // Dial connects, bounded by the context and by OSOptions.DialTimeout.
 func (o *OS) Dial(ctx context.Context, network, address string) (net.Conn, error) {
-	return o.dialer.DialContext(ctx, network, address)
+	d := o.dialer
+	switch {
+	case !o.local.IsValid():
+	case strings.HasPrefix(network, "udp"):
+		d.LocalAddr = net.UDPAddrFromAddrPort(o.local)
+	default:
+		d.LocalAddr = net.TCPAddrFromAddrPort(o.local)
+	}
+	return d.DialContext(ctx, network, address)
 }
 
 // Close lets go of the inherited sockets. What was handed out stays open: whoever took it closes it.

@@ -47,7 +47,7 @@ func TestExchangeOverUDP(t *testing.T) {
 		t.Errorf("answer %v", a.Message.Answer)
 	}
 	want := Answer{Message: a.Message, Size: len(pack(t, a.Message)), Server: netip.MustParseAddrPort(r.addr),
-		Network: "udp", Duration: a.Duration, Elapsed: a.Elapsed, Tries: 1}
+		Network: "udp", Duration: a.Duration, Elapsed: a.Elapsed, Tries: 1, Query: a.Query}
 	if !reflect.DeepEqual(*a, want) {
 		t.Errorf("answer %+v, want %+v", *a, want)
 	}
@@ -142,8 +142,9 @@ func TestDefaultsAreThreeTriesOfFiveSeconds(t *testing.T) {
 	t.Parallel()
 	got := New(Options{}).opts
 	want := Options{Timeout: 5 * time.Second, Tries: 3, Pause: 100 * time.Millisecond, UDPSize: 1232,
-		MaxMessage: 65535, MaxIgnored: 64}
-	if got != want {
+		MaxMessage: 65535, MaxIgnored: 64, MaxCookies: 1024,
+		MaxTransferRecords: 20_000_000, MaxTransferOctets: 4 << 30}
+	if !reflect.DeepEqual(got, want) {
 		t.Errorf("defaults %+v, want %+v", got, want)
 	}
 }

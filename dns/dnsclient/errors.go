@@ -28,6 +28,11 @@ var (
 	ErrMalformed = errors.New("malformed answer")
 	// ErrTooLong says that the answer exceeds Options.MaxMessage.
 	ErrTooLong = errors.New("answer is too long")
+	// ErrCertificate says that the server's certificate does not vouch for it.
+	ErrCertificate = errors.New("the certificate is not to be trusted")
+	// ErrHTTP says that a server on HTTPS gave something else than a DNS
+	// message.
+	ErrHTTP = errors.New("no DNS answer over HTTPS")
 	// ErrFlood says that more messages than Options.MaxIgnored did not match.
 	ErrFlood = errors.New("too many messages that do not match the question")
 	// ErrQuery says that the message to send is no query with one question,
@@ -38,7 +43,7 @@ var (
 // Error says what became of an exchange without an answer.
 type Error struct {
 	Server   string // with its port
-	Network  string // "udp" or "tcp", of the last try
+	Network  string // "udp", "tcp", "tls" or "https", of the last try
 	Question dns.Question
 	Tries    int           // questions sent or attempted
 	Ignored  int           // messages that did not match
@@ -81,6 +86,15 @@ func mayRetry(err error) bool {
 	return errors.Is(err, ErrTimeout) || errors.Is(err, ErrUnreachable) || errors.Is(err, ErrClosed)
 }
 
+// linkError classes what kept a link from being opened: what is classed
+// already stays so.
+func linkError(ctx context.Context, err error) error {
+	if errors.Is(err, ErrCertificate) || errors.Is(err, ErrClosed) {
+		return err
+	}
+	return dialError(ctx, err)
+}
+
 // dialError puts a failure to connect into one of the classes above.
 func dialError(ctx context.Context, err error) error {
 	if e := timeoutError(ctx, err); e != nil {
@@ -96,7 +110,7 @@ func connError(ctx context.Context, network string, err error) error {
 	if e := timeoutError(ctx, err); e != nil {
 		return e
 	}
-	if network == "udp" {
+	if network == overUDP {
 		return fmt.Errorf("%w: %w", ErrUnreachable, bare(err))
 	}
 	return fmt.Errorf("%w: %w", ErrClosed, bare(err))

@@ -7,17 +7,25 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/network-utopia/utopia/dns"
 )
 
-// Two answers that are none: they say how to ask again.
+// Answers that are none: they say how to ask again.
 var (
 	errTruncated = errors.New("truncated: ask over TCP")
 	errNoEDNS    = errors.New("the server does not know EDNS: ask without")
+	errBadCookie = errors.New("the server wants its cookie: ask with it")
+)
+
+// The networks of an exchange, as Answer.Network names them.
+const (
+	overUDP   = "udp"
+	overTCP   = "tcp"
+	overTLS   = "tls"
+	overHTTPS = "https"
 )
 
 // exchange is one call of Client.Exchange.
@@ -25,7 +33,9 @@ type exchange struct {
 	opts     *Options
 	client   *Client
 	server   string
-	network  string // udp or tcp
+	network  string // one of the above
+	held     *Conn  // keeps the connection from one exchange to the next; nil closes it after each try
+	onlyUDP  bool   // a truncated answer is an error instead of a reason for TCP
 	query    dns.Message
 	start    time.Time
 	tries    int
@@ -33,13 +43,23 @@ type exchange struct {
 	mismatch error
 	cut      bool // the answer over UDP was truncated
 	noEDNS   bool
+	cookied  bool // a cookie was refused, and the one that came with it sent
 }
 
 func newExchange(c *Client, server string, q *dns.Message) *exchange {
-	x := &exchange{opts: &c.opts, client: c, server: withPort(server), network: "udp", query: *q, start: time.Now()}
-	if c.opts.TCP {
-		x.network = "tcp"
+	x := &exchange{opts: &c.opts, client: c, query: *q, start: time.Now()}
+	port := DefaultPort
+	switch {
+	case c.opts.HTTPS != nil:
+		x.network, port = overHTTPS, DefaultHTTPSPort
+	case c.opts.TLS != nil:
+		x.network, port = overTLS, DefaultTLSPort
+	case c.opts.TCP:
+		x.network = overTCP
+	default:
+		x.network = overUDP
 	}
+	x.server = withPort(server, port)
 	if q.EDNS != nil && q.EDNS.UDPSize == 0 {
 		filled := *q.EDNS
 		filled.UDPSize = c.opts.UDPSize
@@ -48,17 +68,18 @@ func newExchange(c *Client, server string, q *dns.Message) *exchange {
 	return x
 }
 
-// withPort adds the port 53 to a server that is named without a port.
-func withPort(server string) string {
+// withPort adds the port to a server that is named without one.
+func withPort(server, port string) string {
 	if _, _, err := net.SplitHostPort(server); err == nil {
 		return server
 	}
 	bare := strings.TrimSuffix(strings.TrimPrefix(server, "["), "]")
-	return net.JoinHostPort(bare, DefaultPort)
+	return net.JoinHostPort(bare, port)
 }
 
-// run tries until there is an answer or no hope. Each change of transport or
-// of EDNS, of which there are at most two, starts the tries anew.
+// run tries until there is an answer or no hope. Each change of transport, of
+// EDNS or of the cookie, of which there are at most three, starts the tries
+// anew.
 func (x *exchange) run(ctx context.Context) (*Answer, error) {
 	if n := len(x.query.Question); x.query.Response || n != 1 {
 		return nil, x.fail(fmt.Errorf("%w: a response, or %d questions", ErrQuery, n))
@@ -69,8 +90,10 @@ func (x *exchange) run(ctx context.Context) (*Answer, error) {
 		switch {
 		case err == nil:
 			return x.tell(answer), nil
-		case errors.Is(err, errTruncated):
-			x.network, x.cut, try = "tcp", true, 0
+		case errors.Is(err, errTruncated) && !x.onlyUDP:
+			x.network, x.cut, try = overTCP, true, 0
+		case errors.Is(err, errBadCookie):
+			x.cookied, try = true, 0
 		case errors.Is(err, errNoEDNS):
 			x.query.EDNS, x.noEDNS, try = nil, true, 0
 		case try >= x.opts.Tries || ctx.Err() != nil || !mayRetry(err):
@@ -87,7 +110,7 @@ func (x *exchange) run(ctx context.Context) (*Answer, error) {
 func (x *exchange) tell(a *Answer) *Answer {
 	a.Elapsed, a.Tries = time.Since(x.start), x.tries
 	a.Ignored, a.Mismatch = x.ignored, x.mismatch
-	a.Truncated, a.NoEDNS = x.cut, x.noEDNS
+	a.Truncated, a.NoEDNS, a.BadCookie = x.cut, x.noEDNS, x.cookied
 	return a
 }
 
@@ -120,35 +143,47 @@ func (x *exchange) pause(ctx context.Context, try int, took time.Duration) error
 	}
 }
 
-// try asks once: one socket, one question, one exchange of the transcript.
+// try asks once: one socket, one question, one exchange of the transcript. A
+// kept connection that the server closed while it was idle, which is its
+// right, does not count (RFC 7766 section 6.2.4).
 func (x *exchange) try(ctx context.Context) (*Answer, error) {
 	x.tries++
 	limited, cancel := context.WithTimeout(ctx, x.opts.Timeout)
 	defer cancel()
-
-	conn, err := x.opts.Host.Dial(limited, x.dialNetwork(), x.server)
-	if err != nil {
-		return nil, x.unconnected(ctx, dialError(ctx, err))
+	if kept := x.held.take(x.network); kept != nil {
+		if answer, err := x.tryOn(ctx, limited, kept); err == nil || !errors.Is(err, ErrClosed) {
+			return answer, err
+		}
 	}
-	defer conn.Close() // nothing is lost: the answer is in, or the try is over
-	// A deadline in the past wakes a read, whether time is up or the caller gave up.
-	stop := context.AfterFunc(limited, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
-	defer stop()
+	l, err := x.open(limited)
+	if err != nil {
+		return nil, x.unconnected(ctx, linkError(ctx, err))
+	}
+	return x.tryOn(ctx, limited, l)
+}
 
-	t := x.newTry(ctx, conn)
+// tryOn asks over a link, and closes it or hands it back to be kept. ctx is
+// the caller's; limited ends with the try.
+func (x *exchange) tryOn(ctx, limited context.Context, l *link) (*Answer, error) {
+	// A deadline in the past wakes a read, whether time is up or the caller gave up.
+	stop := context.AfterFunc(limited, l.interrupt)
+	t := x.newTry(ctx, l)
+	t.limited = limited
 	defer t.log.End()
 	answer, err := t.ask(ctx)
 	if err != nil {
 		t.note(err.Error())
 	}
+	if untouched := stop(); !untouched || !reusable(err) || !x.held.keep(l) {
+		l.close() // nothing is lost: the answer is in, or the try is over
+	}
 	return answer, err
 }
 
-func (x *exchange) dialNetwork() string {
-	if x.opts.IPVersion != 0 {
-		return x.network + strconv.Itoa(x.opts.IPVersion)
-	}
-	return x.network
+// reusable says whether a connection is fit for another question after a try
+// that ended so: its messages were read to their ends.
+func reusable(err error) bool {
+	return err == nil || errors.Is(err, errNoEDNS) || errors.Is(err, errBadCookie) || errors.Is(err, ErrMalformed)
 }
 
 // newID gives an ID that nobody can guess (RFC 5452 section 4.5).

@@ -3,9 +3,9 @@ package dnsclient
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/netip"
 	"time"
 
@@ -17,17 +17,21 @@ import (
 // try is one question on one socket.
 type try struct {
 	*exchange
-	conn  net.Conn
-	log   *transcript.Exchange // may be nil
-	query dns.Message
-	sent  time.Time
+	link    *link
+	limited context.Context      // ends with the try
+	log     *transcript.Exchange // may be nil
+	query   dns.Message
+	sent    time.Time
 }
 
-func (x *exchange) newTry(ctx context.Context, conn net.Conn) *try {
-	t := &try{exchange: x, conn: conn, query: x.query}
-	t.query.ID = newID()
+func (x *exchange) newTry(ctx context.Context, l *link) *try {
+	t := &try{exchange: x, link: l, query: x.query}
+	if l.network != overHTTPS { // where it is 0, so that answers can be cached (RFC 8484 section 4.1)
+		t.query.ID = newID()
+	}
+	t.addCookie()
 	t.log = x.opts.Transcript.Begin(ctx, service, x.network,
-		host.AddrPort(conn.LocalAddr()), host.AddrPort(conn.RemoteAddr()))
+		host.AddrPort(l.conn.LocalAddr()), host.AddrPort(l.conn.RemoteAddr()))
 	return t
 }
 
@@ -44,7 +48,14 @@ func (t *try) note(text string) { t.log.Line(transcript.Note, 0, text) }
 
 // ask sends the question and waits for what answers it.
 func (t *try) ask(ctx context.Context) (*Answer, error) {
-	if err := t.send(ctx); err != nil {
+	frame, err := t.frame()
+	if err != nil {
+		return nil, err
+	}
+	if t.link.web != nil {
+		return t.askWeb(ctx, frame[framePrefix:])
+	}
+	if err := t.send(ctx, frame); err != nil {
 		return nil, err
 	}
 	buffer := t.client.buffers.Get().(*[]byte)
@@ -54,37 +65,58 @@ func (t *try) ask(ctx context.Context) (*Answer, error) {
 		if err != nil {
 			return nil, err
 		}
-		if mismatch := match(&t.query, wire); mismatch != nil {
-			ignored++
-			t.ignored++
-			t.mismatch = mismatch
-			t.log.Message(transcript.Received, wire, "ignored: "+mismatch.Error())
-			if ignored > t.opts.MaxIgnored {
-				return nil, ErrFlood
-			}
-			continue
+		answer, mismatch, err := t.judge(wire)
+		if mismatch == nil {
+			return answer, err
 		}
-		return t.answer(wire)
+		ignored++
+		if ignored > t.opts.MaxIgnored {
+			return nil, ErrFlood
+		}
 	}
 }
 
-func (t *try) send(ctx context.Context) error {
-	const prefix = 2
-	frame, err := t.query.Append(make([]byte, prefix, 512), dns.MaxMessageLen)
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrQuery, err)
+// judge says what a message is: no answer to this question, which mismatch
+// tells, or one.
+func (t *try) judge(wire []byte) (answer *Answer, mismatch, err error) {
+	if mismatch = match(&t.query, wire); mismatch == nil {
+		answer, err = t.answer(wire)
+		if !errors.As(err, new(*cookieError)) {
+			return answer, nil, err
+		}
+		mismatch = err
 	}
-	wire := frame[prefix:]
+	t.ignored++
+	t.mismatch = mismatch
+	t.log.Message(transcript.Received, wire, "ignored: "+mismatch.Error())
+	return nil, mismatch, nil
+}
+
+const framePrefix = 2 // octets of the length before a message on a stream
+
+// frame packs the question, behind its length.
+func (t *try) frame() ([]byte, error) {
+	frame, err := t.query.Append(make([]byte, framePrefix, 512), dns.MaxMessageLen)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrQuery, err)
+	}
+	wire := frame[framePrefix:]
+	binary.BigEndian.PutUint16(frame, uint16(len(wire)))
 	if t.log != nil {
 		t.log.Message(transcript.Sent, wire, dns.Summary(&t.query))
 	}
-	if t.network == "tcp" {
-		// Length and message in one write, so that they travel in one segment (RFC 7766 section 8).
-		binary.BigEndian.PutUint16(frame, uint16(len(wire)))
-		wire = frame
+	if t.opts.Sent != nil {
+		t.opts.Sent(&t.query, len(wire))
 	}
 	t.sent = time.Now()
-	if _, err := t.conn.Write(wire); err != nil {
+	return frame, nil
+}
+
+func (t *try) send(ctx context.Context, frame []byte) error {
+	if !t.link.stream() { // else length and message in one write, so that they travel in one segment (RFC 7766 section 8)
+		frame = frame[framePrefix:]
+	}
+	if _, err := t.link.conn.Write(frame); err != nil {
 		return connError(ctx, t.network, err)
 	}
 	return nil
@@ -92,10 +124,10 @@ func (t *try) send(ctx context.Context) error {
 
 // receive reads the next message into buffer.
 func (t *try) receive(ctx context.Context, buffer []byte) ([]byte, error) {
-	if t.network == "tcp" {
+	if t.link.stream() {
 		return t.receiveFrame(ctx, buffer)
 	}
-	n, err := t.conn.Read(buffer)
+	n, err := t.link.conn.Read(buffer)
 	if err != nil {
 		return nil, connError(ctx, t.network, err)
 	}
@@ -105,14 +137,14 @@ func (t *try) receive(ctx context.Context, buffer []byte) ([]byte, error) {
 // receiveFrame reads a message behind its length in two octets (RFC 1035 section 4.2.2).
 func (t *try) receiveFrame(ctx context.Context, buffer []byte) ([]byte, error) {
 	var prefix [2]byte
-	if _, err := io.ReadFull(t.conn, prefix[:]); err != nil {
+	if _, err := io.ReadFull(t.link.conn, prefix[:]); err != nil {
 		return nil, connError(ctx, t.network, err)
 	}
 	n := int(binary.BigEndian.Uint16(prefix[:]))
 	if err := t.checkSize(n); err != nil {
 		return nil, err
 	}
-	if got, err := io.ReadFull(t.conn, buffer[:n]); err != nil {
+	if got, err := io.ReadFull(t.link.conn, buffer[:n]); err != nil {
 		return nil, fmt.Errorf("%w (after %d of %d octets)", connError(ctx, t.network, err), got, n)
 	}
 	return buffer[:n], nil
@@ -131,7 +163,7 @@ func (t *try) answer(wire []byte) (*Answer, error) {
 	h, _, err := dns.ParseHeader(wire)
 	// What stands in a truncated answer is of no use (RFC 2181 section 9), and some servers cut it off in the midst
 	// of a record: so it is not even read.
-	if err == nil && h.Truncated && t.network == "udp" && !t.opts.IgnoreTruncation {
+	if err == nil && h.Truncated && t.network == overUDP && !t.opts.IgnoreTruncation {
 		t.received(wire)
 		return nil, errTruncated
 	}
@@ -140,15 +172,21 @@ func (t *try) answer(wire []byte) (*Answer, error) {
 		t.received(wire)
 		return nil, fmt.Errorf("%w of %d octets: %w", ErrMalformed, len(wire), err)
 	}
+	if err := t.checkCookie(m); err != nil {
+		return nil, err
+	}
 	if t.log != nil {
 		t.log.Message(transcript.Received, wire, dns.Summary(m))
 	}
-	if t.refusesEDNS(m) {
+	switch {
+	case t.refusesEDNS(m):
 		return nil, errNoEDNS
+	case t.refusesCookie(m):
+		return nil, errBadCookie
 	}
 	return &Answer{
-		Message: m, Size: len(wire), Server: host.AddrPort(t.conn.RemoteAddr()), Network: t.network,
-		Duration: took,
+		Message: m, Size: len(wire), Server: host.AddrPort(t.link.conn.RemoteAddr()), Network: t.network,
+		Duration: took, Query: &t.query,
 	}, nil
 }
 
