@@ -11,6 +11,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"io"
+	"log"
 	"math/big"
 	"net"
 	"net/http"
@@ -159,7 +160,8 @@ func webServer(t testing.TB, cert tls.Certificate, h http.HandlerFunc) (addr str
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &http.Server{Handler: h, TLSConfig: &tls.Config{Certificates: []tls.Certificate{cert}}, ReadHeaderTimeout: time.Minute}
+	s := &http.Server{Handler: h, TLSConfig: &tls.Config{Certificates: []tls.Certificate{cert}}, ReadHeaderTimeout: time.Minute,
+		ErrorLog: log.New(io.Discard, "", 0)}
 	go s.ServeTLS(l, "", "")
 	t.Cleanup(func() { s.Close() })
 	return l.Addr().String()
@@ -237,8 +239,10 @@ func TestHTTPSWithoutAnAnswer(t *testing.T) {
 		serve http.HandlerFunc
 		want  error
 	}{
-		"404":        {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404) }, ErrHTTP},
-		"redirected": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", 307) }, ErrHTTP},
+		"404": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404) }, ErrHTTP},
+		"redirected": {func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
+		}, ErrHTTP},
 		"a page": {func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", "text/html")
 			w.Write([]byte("<html>"))

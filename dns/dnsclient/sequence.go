@@ -119,8 +119,8 @@ func (s *sequence) soa(serial uint32) (Change, error) {
 		}
 		s.kind = TransferWhole // of a zone with nothing but its SOA record
 	case inRemoved:
-		if !newer(serial, s.current) {
-			return 0, fmt.Errorf("%w: a step from serial %d back to %d", ErrTransfer, s.current, serial)
+		if !newer(serial, s.current) || newer(serial, s.newest) {
+			return 0, fmt.Errorf("%w: a step from serial %d to %d, on the way to %d", ErrTransfer, s.current, serial, s.newest)
 		}
 		s.step, s.current = inAdded, serial
 		return Added, nil

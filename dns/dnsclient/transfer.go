@@ -50,7 +50,6 @@ type Transfer struct {
 	query  *dns.Message
 	seq    sequence
 
-	link    *link
 	x       *exchange
 	records int64
 	octets  int64
@@ -119,8 +118,7 @@ func (t *Transfer) Messages(ctx context.Context) iter.Seq2[*Answer, error] {
 			return
 		}
 		if t.x.network == overUDP {
-			a, err := t.overUDP(ctx)
-			if a != nil || err != nil {
+			if a, err := t.overUDP(ctx); err == nil || ctx.Err() != nil {
 				yield(a, err)
 				return
 			}
@@ -175,23 +173,23 @@ func (t *Transfer) fresh() sequence {
 	return s
 }
 
-// overUDP tries an IXFR in one datagram. It gives neither an answer nor an
-// error where TCP shall be tried: the answer did not fit, did not come, or is
-// a lone SOA record of a newer zone (RFC 1995 section 2).
+// overUDP tries an IXFR in one datagram. Whatever its error, TCP shall be
+// tried then: the answer did not fit, did not come, is a lone SOA record of a
+// newer zone (RFC 1995 section 2), or the server has IXFR over TCP alone.
 func (t *Transfer) overUDP(ctx context.Context) (*Answer, error) {
 	t.x.onlyUDP = true
 	a, err := t.x.run(ctx)
-	if ctx.Err() != nil {
+	switch {
+	case err != nil:
+		return nil, err
+	case a.Message.Rcode != dns.RcodeSuccess:
+		return nil, &RcodeError{a.Message}
+	}
+	if err := t.check(a); err != nil {
 		return nil, err
 	}
-	if err != nil {
-		return nil, nil
-	}
-	if a.Message.Rcode != dns.RcodeSuccess {
-		return nil, nil // such as FORMERR of a server that has IXFR over TCP alone
-	}
-	if err := t.check(a); err != nil || t.seq.step != atEnd {
-		return nil, nil
+	if t.seq.step != atEnd {
+		return nil, errTruncated
 	}
 	return a, nil
 }

@@ -25,15 +25,16 @@ var errUsedUp = errors.New("the connection is used up")
 func transport(conn net.Conn) *http.Transport {
 	once := make(chan net.Conn, 1)
 	once <- conn
+	open := func(context.Context, string, string) (net.Conn, error) {
+		select {
+		case c := <-once:
+			return c, nil
+		default:
+			return nil, errUsedUp
+		}
+	}
 	return &http.Transport{
-		DialTLSContext: func(context.Context, string, string) (net.Conn, error) {
-			select {
-			case c := <-once:
-				return c, nil
-			default:
-				return nil, errUsedUp
-			}
-		},
+		DialContext: open, DialTLSContext: open,
 		ForceAttemptHTTP2: true, DisableCompression: true, MaxResponseHeaderBytes: maxHeader,
 	}
 }
