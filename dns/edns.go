@@ -32,15 +32,20 @@ type EDNS struct {
 	UDPSize uint16 // the largest UDP payload that the sender takes, octets
 	Version uint8
 	DO      bool // DNSSEC answers are wanted, RFC 3225
+	// Z are the other fifteen flags, which have no meaning yet and are zero
+	// (RFC 6891 section 6.1.4). The bit of DO does not count here.
+	Z       uint16
 	Options []Option
 }
+
+const bitDO = 1 << 15
 
 // Equal compares two OPT records, of which either may be nil.
 func (e *EDNS) Equal(other *EDNS) bool {
 	if e == nil || other == nil {
 		return e == other
 	}
-	return e.UDPSize == other.UDPSize && e.Version == other.Version && e.DO == other.DO &&
+	return e.UDPSize == other.UDPSize && e.Version == other.Version && e.DO == other.DO && e.Z&^bitDO == other.Z&^bitDO &&
 		slices.EqualFunc(e.Options, other.Options, func(a, b Option) bool {
 			return a.Code == b.Code && bytes.Equal(a.Data, b.Data)
 		})
@@ -75,9 +80,9 @@ func (e *EDNS) append(dst []byte, code Rcode) []byte {
 	dst = binary.BigEndian.AppendUint16(dst, uint16(TypeOPT))
 	dst = binary.BigEndian.AppendUint16(dst, e.UDPSize)
 	dst = append(dst, byte(code>>4), e.Version)
-	var flags uint16
+	flags := e.Z &^ bitDO
 	if e.DO {
-		flags = 1 << 15
+		flags |= bitDO
 	}
 	dst = binary.BigEndian.AppendUint16(dst, flags)
 	dst = binary.BigEndian.AppendUint16(dst, uint16(e.wireLen()-11))
@@ -94,7 +99,8 @@ func parseOPT(rr RR) (*EDNS, Rcode, error) {
 	e := &EDNS{
 		UDPSize: uint16(rr.Class),
 		Version: uint8(rr.TTL >> 16),
-		DO:      rr.TTL&(1<<15) != 0,
+		DO:      rr.TTL&bitDO != 0,
+		Z:       uint16(rr.TTL) &^ bitDO,
 	}
 	for b := rr.Data; len(b) > 0; {
 		if len(b) < 4 {

@@ -26,6 +26,7 @@ func TestOPTOnTheWire(t *testing.T) {
 		"size 0":            {"00 0029 0000 00 00 0000 0000", EDNS{}, 5},
 		"size 65535":        {"00 0029 ffff 00 00 0000 0000", EDNS{UDPSize: 65535}, 5},
 		"DO":                {"00 0029 04d0 00 00 8000 0000", EDNS{UDPSize: 1232, DO: true}, 5},
+		"DO and Z":          {"00 0029 04d0 00 00 c001 0000", EDNS{UDPSize: 1232, DO: true, Z: 0x4001}, 5},
 		"version":           {"00 0029 04d0 00 ff 0000 0000", EDNS{UDPSize: 1232, Version: 255}, 5},
 		"extended rcode":    {"00 0029 04d0 01 00 0000 0000", EDNS{UDPSize: 1232}, 21},
 		"largest rcode":     {"00 0029 04d0 ff 00 0000 0000", EDNS{UDPSize: 1232}, 4085},
@@ -70,11 +71,12 @@ func TestOPTFlagsWithoutMeaning(t *testing.T) {
 
 func TestEDNSEqual(t *testing.T) {
 	t.Parallel()
-	base := func() *EDNS { return &EDNS{1232, 0, true, []Option{{1, []byte("a")}}} }
+	base := func() *EDNS { return &EDNS{UDPSize: 1232, DO: true, Options: []Option{{1, []byte("a")}}} }
 	for name, change := range map[string]func(*EDNS){
 		"size":           func(e *EDNS) { e.UDPSize++ },
 		"version":        func(e *EDNS) { e.Version++ },
 		"DO":             func(e *EDNS) { e.DO = false },
+		"Z":              func(e *EDNS) { e.Z = 1 },
 		"no options":     func(e *EDNS) { e.Options = nil },
 		"option's code":  func(e *EDNS) { e.Options[0].Code++ },
 		"option's data":  func(e *EDNS) { e.Options[0].Data = []byte("b") },
