@@ -32,8 +32,9 @@ type EDNS struct {
 	UDPSize uint16 // the largest UDP payload that the sender takes, octets
 	Version uint8
 	DO      bool // DNSSEC answers are wanted, RFC 3225
-	// Z are the other fifteen flags, which have no meaning yet and are zero
-	// (RFC 6891 section 6.1.4). The bit of DO does not count here.
+	// Z are the other fifteen flags, which have no meaning yet: senders leave
+	// them zero but to try how a server takes them, and Parse drops them (RFC
+	// 6891 section 6.1.4). The bit of DO does not count here.
 	Z       uint16
 	Options []Option
 }
@@ -100,7 +101,6 @@ func parseOPT(rr RR) (*EDNS, Rcode, error) {
 		UDPSize: uint16(rr.Class),
 		Version: uint8(rr.TTL >> 16),
 		DO:      rr.TTL&bitDO != 0,
-		Z:       uint16(rr.TTL) &^ bitDO,
 	}
 	for b := rr.Data; len(b) > 0; {
 		if len(b) < 4 {

@@ -2,6 +2,7 @@ package dns
 
 import (
 	"bytes"
+	"fmt"
 	"testing"
 )
 
@@ -26,7 +27,6 @@ func TestOPTOnTheWire(t *testing.T) {
 		"size 0":            {"00 0029 0000 00 00 0000 0000", EDNS{}, 5},
 		"size 65535":        {"00 0029 ffff 00 00 0000 0000", EDNS{UDPSize: 65535}, 5},
 		"DO":                {"00 0029 04d0 00 00 8000 0000", EDNS{UDPSize: 1232, DO: true}, 5},
-		"DO and Z":          {"00 0029 04d0 00 00 c001 0000", EDNS{UDPSize: 1232, DO: true, Z: 0x4001}, 5},
 		"version":           {"00 0029 04d0 00 ff 0000 0000", EDNS{UDPSize: 1232, Version: 255}, 5},
 		"extended rcode":    {"00 0029 04d0 01 00 0000 0000", EDNS{UDPSize: 1232}, 21},
 		"largest rcode":     {"00 0029 04d0 ff 00 0000 0000", EDNS{UDPSize: 1232}, 4085},
@@ -51,6 +51,17 @@ func TestOPTOnTheWire(t *testing.T) {
 		}
 		if n := m.EDNS.wireLen(); n != len(wire)-HeaderLen {
 			t.Errorf("%s: takes %d octets, said to take %d", name, len(wire)-HeaderLen, n)
+		}
+	}
+}
+
+func TestOPTFlagsThatAreSent(t *testing.T) {
+	t.Parallel()
+	for z, want := range map[uint16]string{0x4001: "c001", 0x8000: "8000", 0: "8000"} {
+		m := &Message{EDNS: &EDNS{UDPSize: 1232, DO: true, Z: z}}
+		wire, err := m.Append(nil, 0)
+		if got := fmt.Sprintf("%x", wire[len(wire)-4:len(wire)-2]); err != nil || got != want {
+			t.Errorf("%#x: %s, %v", z, got, err)
 		}
 	}
 }
