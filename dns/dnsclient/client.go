@@ -27,6 +27,9 @@ const (
 	DefaultMaxTransferOctets  int64 = 4 << 30    // of one zone transfer
 )
 
+// MaxPadding is the longest that a query is padded to, in octets.
+const MaxPadding = 4096
+
 // The ports of a server that is named without one: for UDP and TCP, for TLS
 // (RFC 7858 section 3.1) and for HTTPS.
 const (
@@ -86,6 +89,15 @@ type Options struct {
 	// [DefaultMaxCookies].
 	MaxCookies int
 
+	// Padding makes each query that has EDNS a multiple of so many octets
+	// long, at most [MaxPadding] (RFC 7830), so that its length tells nothing
+	// to whoever sees the encrypted message: RFC 8467 section 4.1 recommends
+	// 128. Zero pads nothing.
+	Padding int
+	// TSIG signs each query, and wants each answer signed with the same key
+	// (RFC 8945); nil does neither.
+	TSIG *dns.TSIGKey
+
 	// MaxTransferRecords and MaxTransferOctets bound one zone transfer; zero
 	// means [DefaultMaxTransferRecords] and [DefaultMaxTransferOctets].
 	MaxTransferRecords, MaxTransferOctets int64
@@ -123,6 +135,7 @@ func (o Options) withDefaults() Options {
 	if o.MaxIgnored <= 0 {
 		o.MaxIgnored = DefaultMaxIgnored
 	}
+	o.Padding = min(o.Padding, MaxPadding)
 	if o.MaxCookies <= 0 {
 		o.MaxCookies = DefaultMaxCookies
 	}

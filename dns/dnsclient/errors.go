@@ -33,6 +33,10 @@ var (
 	// ErrHTTP says that a server on HTTPS gave something else than a DNS
 	// message.
 	ErrHTTP = errors.New("no DNS answer over HTTPS")
+	// ErrTSIG says that an answer is not signed as the question was, or that
+	// the server found fault with the question's signature. A *dns.TSIGError
+	// says which.
+	ErrTSIG = errors.New("the signature is no good")
 	// ErrFlood says that more messages than Options.MaxIgnored did not match.
 	ErrFlood = errors.New("too many messages that do not match the question")
 	// ErrQuery says that the message to send is no query with one question,

@@ -78,7 +78,7 @@ func withPort(server, port string) string {
 }
 
 // run tries until there is an answer or no hope. Each change of transport, of
-// EDNS or of the cookie, of which there are at most three, starts the tries
+// EDNS or of the cookie, of which there are three at most, starts the tries
 // anew.
 func (x *exchange) run(ctx context.Context) (*Answer, error) {
 	if n := len(x.query.Question); x.query.Response || n != 1 {
@@ -92,6 +92,8 @@ func (x *exchange) run(ctx context.Context) (*Answer, error) {
 			return x.tell(answer), nil
 		case errors.Is(err, errTruncated) && !x.onlyUDP:
 			x.network, x.cut, try = overTCP, true, 0
+		case errors.Is(err, errComplaint) && !x.onlyUDP:
+			x.network, try = overTCP, 0
 		case errors.Is(err, errBadCookie):
 			x.cookied, try = true, 0
 		case errors.Is(err, errNoEDNS):

@@ -264,6 +264,10 @@ func (t *Transfer) receive(ctx context.Context, one *try, buffer []byte) (*Answe
 	if err != nil {
 		return nil, err
 	}
+	if _, err := one.verify(wire); err != nil {
+		one.received(wire)
+		return nil, err
+	}
 	m, err := dns.Parse(wire)
 	if err != nil {
 		one.received(wire)
@@ -279,7 +283,15 @@ func (t *Transfer) receive(ctx context.Context, one *try, buffer []byte) (*Answe
 	if err := t.belongs(one, wire, m); err != nil {
 		return nil, err
 	}
-	return t.x.tell(a), t.check(a)
+	if err := t.check(a); err != nil {
+		return nil, err
+	}
+	if t.seq.step == atEnd && one.signed != nil {
+		if err := one.signed.Finish(); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrTSIG, err)
+		}
+	}
+	return t.x.tell(a), nil
 }
 
 // belongs checks header and question. In all messages but the first the

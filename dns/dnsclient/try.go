@@ -21,6 +21,7 @@ type try struct {
 	limited context.Context      // ends with the try
 	log     *transcript.Exchange // may be nil
 	query   dns.Message
+	signed  *dns.TSIGVerifier // nil without TSIG
 	sent    time.Time
 }
 
@@ -30,6 +31,7 @@ func (x *exchange) newTry(ctx context.Context, l *link) *try {
 		t.query.ID = newID()
 	}
 	t.addCookie()
+	t.pad()
 	t.log = x.opts.Transcript.Begin(ctx, service, x.network,
 		host.AddrPort(l.conn.LocalAddr()), host.AddrPort(l.conn.RemoteAddr()))
 	return t
@@ -80,6 +82,13 @@ func (t *try) ask(ctx context.Context) (*Answer, error) {
 // tells, or one.
 func (t *try) judge(wire []byte) (answer *Answer, mismatch, err error) {
 	if mismatch = match(&t.query, wire); mismatch == nil {
+		mismatch, err = t.verify(wire)
+	}
+	if err != nil {
+		t.received(wire)
+		return nil, nil, err
+	}
+	if mismatch == nil {
 		answer, err = t.answer(wire)
 		if !errors.As(err, new(*cookieError)) {
 			return answer, nil, err
@@ -99,6 +108,9 @@ func (t *try) frame() ([]byte, error) {
 	frame, err := t.query.Append(make([]byte, framePrefix, 512), dns.MaxMessageLen)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrQuery, err)
+	}
+	if frame, err = t.sign(frame); err != nil {
+		return nil, err
 	}
 	wire := frame[framePrefix:]
 	binary.BigEndian.PutUint16(frame, uint16(len(wire)))
