@@ -68,7 +68,7 @@ func TestLanesWithEverything(t *testing.T) {
 	outcomes := map[Outcome]int{}
 	rapid.Check(t, func(t *rapid.T) {
 		fast, full := testResponder(t, 2), testResponder(t, 2)
-		for range rapid.IntRange(1, 12).Draw(t, "queries") {
+		for range rapid.IntRange(1, 40).Draw(t, "queries") {
 			wire := drawQuery(t, owners)
 			c := rapid.SampledFrom(clients).Draw(t, "client")
 			c.Addr = netip.MustParseAddr("198.51.100.100")

@@ -72,6 +72,10 @@ func nameOfKey(key []byte, apex dns.Name) dns.Name {
 	return dns.Name(name[end:]) + apex
 }
 
+// labelOf says where the label that begins at an octet of a key ends: so far goes
+// the key of that ancestor.
+func labelOf(key []byte, from int) int { return from + bytes.IndexByte(key[from:], labelEnd) + 1 }
+
 // commonKey gives the key of the deepest name that two names have in common.
 func commonKey(a, b []byte) []byte {
 	common := 0

@@ -53,14 +53,15 @@ func (s *Set) FindWire(name []byte) *Zone {
 func (z *Zone) Plain(name []byte, t dns.Type, signed bool) Plain {
 	var buf [maxKey]byte
 	key := appendKey(buf[:0], name, len(z.apex))
-	if z.count.redirects > 0 {
-		if _, kind := z.redirect(key); kind != None {
-			return Plain{}
-		}
+	if z.count.redirects > 0 && z.hidden(key) {
+		return Plain{}
 	}
 	var c cursor
 	if c.seek(z.root, key) {
 		it, _ := c.at()
+		if z.count.redirects > 0 && z.node(it).isCut() {
+			return Plain{}
+		}
 		return z.plainNode(it.body, t, signed)
 	}
 	signed = signed && z.signed
@@ -86,6 +87,19 @@ func octetsBelow(name []byte, labels int) int {
 		n += 1 + int(name[n])
 	}
 	return n
+}
+
+// hidden says whether a name above is a delegation or owns a DNAME.
+func (z *Zone) hidden(key []byte) bool {
+	if z.topDNAME && len(key) > 0 {
+		return true
+	}
+	for end := labelOf(key, 0); end < len(key); end = labelOf(key, end) {
+		if n, ok := z.get(key[:end]); ok && (n.isCut() || n.Has(dns.TypeDNAME)) {
+			return true
+		}
+	}
+	return false
 }
 
 // plainNode answers from what a name owns.

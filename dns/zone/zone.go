@@ -16,8 +16,9 @@ type Zone struct {
 	count tally
 	soa   dns.SOA
 
-	signed bool // there are signatures
-	denial denial
+	signed   bool // there are signatures
+	topDNAME bool // the apex owns a DNAME
+	denial   denial
 }
 
 func newZone(named dns.Name, root *page, count tally) *Zone {
@@ -25,7 +26,7 @@ func newZone(named dns.Name, root *page, count tally) *Zone {
 	if set := findSet(z.Top().body, dns.TypeSOA); set != nil {
 		z.soa, _ = dns.RR{Type: dns.TypeSOA, Data: set.first()}.SOA()
 	}
-	z.signed = z.Top().Has(dns.TypeRRSIG)
+	z.signed, z.topDNAME = z.Top().Has(dns.TypeRRSIG), z.Top().Has(dns.TypeDNAME)
 	z.denial = makeDenial(z)
 	return z
 }
@@ -227,15 +228,19 @@ func (z *Zone) redirect(key []byte) (Node, Kind) {
 		switch {
 		case ok && n.Has(dns.TypeDNAME) && end < len(key):
 			return n, Redirect
-		// A cut at a wildcard is none: RFC 4592 section 4.2 leaves its meaning
-		// open, and the builder warns of it.
-		case ok && end > 0 && n.Has(dns.TypeNS) && !isWildcardKey(n.key):
+		case ok && n.isCut():
 			return n, Cut
 		case end == len(key):
 			return Node{}, None
 		}
-		end += bytes.IndexByte(key[end:], labelEnd) + 1
+		end = labelOf(key, end)
 	}
+}
+
+// isCut says whether the name is delegated. A cut at a wildcard is none: RFC 4592
+// section 4.2 leaves its meaning open, and the builder warns of it.
+func (n Node) isCut() bool {
+	return len(n.key) > 0 && n.Has(dns.TypeNS) && !isWildcardKey(n.key)
 }
 
 // encloser gives the key of the closest encloser (RFC 4592 section 3.3.1) of
