@@ -64,6 +64,29 @@ func NewDatagramSocket(conn net.PacketConn) (*DatagramSocket, error) {
 	return s, nil
 }
 
+// ControlSize is how many octets of control messages must be received with each datagram for [DatagramSocket.Asked] to
+// tell where it was sent to: 0 where the socket is bound to one address, which is the answer. It is for those who make
+// system calls of their own, as package batch does.
+func (s *DatagramSocket) ControlSize() int {
+	if s.any {
+		return controlSize
+	}
+	return 0
+}
+
+// Asked tells where a datagram was sent to, as [Datagram.Local] does, from the control messages that recvmsg(2) gave of
+// it. It makes them fit to go out with the answer, which then leaves from that address.
+func (s *DatagramSocket) Asked(control []byte) netip.AddrPort {
+	if !s.any {
+		return s.local
+	}
+	asked, ok := addressAsked(control)
+	if !ok {
+		asked = netip.Addr{}
+	}
+	return netip.AddrPortFrom(asked, s.local.Port())
+}
+
 // Datagram is one that was read. The zero value is ready for [DatagramSocket.Receive]; each further call takes the
 // same memory again. It belongs to one goroutine.
 type Datagram struct {
@@ -106,11 +129,7 @@ func (s *DatagramSocket) Receive(d *Datagram) (err error) {
 		return err
 	}
 	if s.any {
-		asked, ok := addressAsked(d.control[:d.told])
-		if !ok {
-			asked = netip.Addr{}
-		}
-		d.Local = netip.AddrPortFrom(asked, s.local.Port())
+		d.Local = s.Asked(d.control[:d.told])
 	}
 	d.Data = d.buf[:n]
 	d.Remote = netip.AddrPortFrom(d.from.Addr().Unmap(), d.from.Port())

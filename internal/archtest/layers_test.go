@@ -52,6 +52,7 @@ var outside = []string{"internal/archtest", "internal/dialogue", "internal/forei
 // here may import nothing of it.
 var within = map[string][]string{
 	"host/serve":                     {"host"},
+	"host/batch":                     {"host"},
 	"host/emunet":                    {"host", "host/emunet/tcp", "host/pcapng"},
 	"transcript/pcap":                {"transcript", "host/pcapng"},
 	"internal/control":               {"host", "transcript"},
