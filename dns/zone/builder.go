@@ -172,7 +172,7 @@ func (b *Builder) set(kind dns.Type, places []place) RRset {
 			b.warn(b.record(at), "the same record stands there twice; the second is left out")
 			continue
 		}
-		if p.ttl() != set.TTL {
+		if p.ttl() != set.TTL && kind != dns.TypeRRSIG {
 			// RFC 2181 section 5.2: the TTLs of a set are the same.
 			b.warn(b.record(at), "TTL %d, where another record of the set has %d; the lower is used for all", p.ttl(), set.TTL)
 			set.TTL = min(set.TTL, p.ttl())

@@ -191,13 +191,13 @@ func (e *Edit) Difference() Difference {
 func appendMissing(dst []dns.RR, owner dns.Name, sets, others []RRset) []dns.RR {
 	for _, s := range sets {
 		var other RRset
-		if i, ok := findType(others, s.Type); ok && others[i].TTL == s.TTL {
+		if i, ok := findType(others, s.Type); ok && (others[i].TTL == s.TTL || s.Type == dns.TypeRRSIG) {
 			other = others[i]
 		}
 		for _, data := range s.Data {
 			i, there := slices.BinarySearchFunc(other.Data, data, func(a, b []byte) int { return compareData(s.Type, a, b) })
 			if !there || !bytes.Equal(other.Data[i], data) {
-				dst = append(dst, dns.RR{Name: owner, Type: s.Type, Class: dns.ClassIN, TTL: s.TTL, Data: data})
+				dst = append(dst, dns.RR{Name: owner, Type: s.Type, Class: dns.ClassIN, TTL: s.ttlOf(data), Data: data})
 			}
 		}
 	}

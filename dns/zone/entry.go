@@ -99,7 +99,7 @@ func appendSet(dst []byte, s RRset) []byte {
 		dst = binary.BigEndian.AppendUint16(dst, ownerAsked)
 		dst = binary.BigEndian.AppendUint16(dst, uint16(s.Type))
 		dst = binary.BigEndian.AppendUint16(dst, uint16(dns.ClassIN))
-		dst = binary.BigEndian.AppendUint32(dst, s.TTL)
+		dst = binary.BigEndian.AppendUint32(dst, s.ttlOf(d))
 		dst = binary.BigEndian.AppendUint16(dst, uint16(len(d)))
 		dst = append(dst, d...)
 	}
@@ -213,7 +213,16 @@ func (s RRset) size() int {
 func (s RRset) Append(dst []dns.RR, owner dns.Name) []dns.RR {
 	dst = slices.Grow(dst, len(s.Data))
 	for _, d := range s.Data {
-		dst = append(dst, dns.RR{Name: owner, Type: s.Type, Class: dns.ClassIN, TTL: s.TTL, Data: d})
+		dst = append(dst, dns.RR{Name: owner, Type: s.Type, Class: dns.ClassIN, TTL: s.ttlOf(d), Data: d})
 	}
 	return dst
+}
+
+// ttlOf gives the TTL of one of the records. Signatures are no set: each has
+// the TTL of the set that it covers, which stands in it (RFC 4034 section 3).
+func (s RRset) ttlOf(data []byte) uint32 {
+	if s.Type == dns.TypeRRSIG && len(data) >= 8 {
+		return binary.BigEndian.Uint32(data[4:])
+	}
+	return s.TTL
 }

@@ -56,6 +56,9 @@ func (z *Zone) Plain(name []byte, t dns.Type, signed bool) Plain {
 	if z.count.redirects > 0 && z.hidden(key) {
 		return Plain{}
 	}
+	if z.hashedOwner(key) {
+		return Plain{}
+	}
 	var c cursor
 	if c.seek(z.root, key) {
 		it, _ := c.at()

@@ -18,6 +18,7 @@ type Zone struct {
 
 	signed   bool // there are signatures
 	topDNAME bool // the apex owns a DNAME
+	hashes   *hashIndex
 	denial   denial
 }
 
@@ -28,6 +29,7 @@ func newZone(named dns.Name, root *page, count tally) *Zone {
 	}
 	z.signed, z.topDNAME = z.Top().Has(dns.TypeRRSIG), z.Top().Has(dns.TypeDNAME)
 	z.denial = makeDenial(z)
+	z.hashes = makeHashIndex(z)
 	return z
 }
 
@@ -200,6 +202,9 @@ func (z *Zone) Lookup(name dns.Name) Match {
 		if n, kind := z.redirect(key); kind != None {
 			return Match{kind, n, n.Name().Canonical()}
 		}
+	}
+	if z.hashedOwner(key) {
+		return z.besideHashed()
 	}
 	var c cursor
 	if c.seek(z.root, key) {

@@ -1,0 +1,307 @@
+package zone
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/network-utopia/utopia/dns"
+)
+
+// SignPolicy says how a zone is signed. Zero values mean the defaults.
+type SignPolicy struct {
+	// Validity is how long a signature is good for, and Refresh how long it is
+	// still good for when the next takes its place: by then secondaries and
+	// caches must have that (RFC 6781 section 4.4.2).
+	Validity, Refresh time.Duration
+	// Jitter is the time over which the renewals of a zone's signatures are
+	// spread, in steps of an hour, so that not all come at once.
+	Jitter time.Duration
+	// Backdate is how far clocks that check may be behind.
+	Backdate time.Duration
+	// NSEC3 makes a chain of hashed names, without salt, iterations and opt-out
+	// (RFC 9276 section 3.1), instead of one of names.
+	NSEC3 bool
+	// KeyTTL is the TTL of DNSKEY, CDS and CDNSKEY in seconds.
+	KeyTTL uint32
+	// Parent says what the parent zone is told. A zone's own CDS and CDNSKEY
+	// records, where it has some, are left as they are.
+	Parent ParentRecords
+}
+
+// ParentRecords are what CDS and CDNSKEY tell the parent (RFC 7344, RFC 8078).
+type ParentRecords uint8
+
+// The kinds of ParentRecords.
+const (
+	ParentNone    ParentRecords = iota // nothing
+	ParentPublish                      // to take DS records for the keys
+	ParentRemove                       // to take all DS records away (RFC 8078 section 4)
+)
+
+// Defaults and limits of SignPolicy.
+const (
+	DefaultValidity = 14 * 24 * time.Hour
+	DefaultRefresh  = 7 * 24 * time.Hour
+	DefaultJitter   = 24 * time.Hour
+	DefaultBackdate = time.Hour
+	DefaultKeyTTL   = 3600
+	// MaxValidity is the longest that a signature is made for.
+	MaxValidity = 366 * 24 * time.Hour
+	// MaxSignKeys is the most keys that a zone is signed with: each that is
+	// doubled makes every answer longer.
+	MaxSignKeys = 8
+)
+
+func (p SignPolicy) withDefaults() SignPolicy {
+	set := func(d *time.Duration, value time.Duration) {
+		if *d == 0 {
+			*d = value
+		}
+	}
+	set(&p.Validity, DefaultValidity)
+	set(&p.Refresh, min(DefaultRefresh, p.Validity/2))
+	set(&p.Jitter, min(DefaultJitter, p.Validity-p.Refresh))
+	set(&p.Backdate, DefaultBackdate)
+	if p.KeyTTL == 0 {
+		p.KeyTTL = DefaultKeyTTL
+	}
+	return p
+}
+
+func (p SignPolicy) check() error {
+	switch {
+	case p.Validity < time.Minute || p.Validity > MaxValidity:
+		return fmt.Errorf("signatures for %v: want a minute to %v", p.Validity, MaxValidity)
+	case p.Refresh < 0 || p.Validity-p.Refresh < time.Second:
+		return fmt.Errorf("signatures for %v cannot be renewed %v before their end", p.Validity, p.Refresh)
+	case p.Jitter < 0 || p.Jitter > p.Validity-p.Refresh:
+		return fmt.Errorf("jitter of %v: at most %v, the time between two renewals", p.Jitter, p.Validity-p.Refresh)
+	case p.Backdate < 0 || p.Backdate > MaxValidity:
+		return fmt.Errorf("signatures backdated by %v", p.Backdate)
+	}
+	return nil
+}
+
+// Signed is a zone that was signed, and how.
+type Signed struct {
+	Zone *Zone
+	// Difference is what makes it of the previous one; it is empty where there
+	// was none.
+	Difference Difference
+	// Next is when the first of the signatures is to be renewed: Sign again then.
+	Next time.Time
+	// Made and Kept count the signatures that are new, and those that were there.
+	Made, Kept int
+}
+
+// ErrPresigned says that somebody else has signed the zone: its signatures are
+// served as they are.
+var ErrPresigned = errors.New("the zone is signed already")
+
+// Signed says whether the zone's own name owns signatures.
+func (z *Zone) Signed() bool { return z.signed }
+
+// Sign signs a zone: DNSKEY, CDS and CDNSKEY records, the chain of NSEC or NSEC3
+// records, and RRSIG records over all that the zone has authority for (RFC 4035
+// section 2, RFC 5155 section 7.1). Keys with dns.FlagSEP sign the DNSKEY set,
+// those without it the rest; without one of these, of an algorithm, the others
+// sign all.
+//
+// When a signature begins and ends follows from the owner, the type, the policy
+// and the time alone, and the signature from these, the key and the set. So
+// signing again gives the same, until it is time to renew. Those of previous,
+// the zone as it was signed before or nil, are taken over where they would be
+// made anew the same, and so are its pages.
+//
+// The caller sees to the serial, which must get later whenever something in the
+// result is another.
+func Sign(z, previous *Zone, keys []*dns.SigningKey, policy SignPolicy, now time.Time) (Signed, error) {
+	s := &signer{zone: z, previous: previous, policy: policy.withDefaults(), now: now}
+	err := s.prepare(keys)
+	if err == nil {
+		err = s.run()
+	}
+	if err != nil {
+		return Signed{}, fmt.Errorf("zone: sign %s: %w", z.apex, err)
+	}
+	return s.out, nil
+}
+
+// signer is one signing in the making.
+type signer struct {
+	zone, previous *Zone
+	policy         SignPolicy
+	now            time.Time
+	keys           []signKey
+	denialTTL      uint32
+	out            Signed
+}
+
+// signKey is a key and what it is for.
+type signKey struct {
+	*dns.SigningKey
+	signsKeys, signsRest bool
+	old                  bool // previous has it too
+}
+
+func (s *signer) prepare(keys []*dns.SigningKey) error {
+	switch {
+	case s.zone.signed:
+		return ErrPresigned
+	case len(keys) == 0:
+		return errors.New("there is no key")
+	case len(keys) > MaxSignKeys:
+		return fmt.Errorf("%d keys, at most %d", len(keys), MaxSignKeys)
+	case s.previous != nil && s.previous.apex != s.zone.apex:
+		return fmt.Errorf("the previous zone is %s", s.previous.apex)
+	}
+	for _, k := range keys {
+		if k.Owner != s.zone.apex {
+			return fmt.Errorf("key %s is of another zone", k)
+		}
+		if k.Flags&dns.FlagZone == 0 || k.Flags&dns.FlagRevoke != 0 {
+			return fmt.Errorf("key %s signs no zone", k)
+		}
+		other := func(sep uint16) bool {
+			return slices.ContainsFunc(keys, func(o *dns.SigningKey) bool {
+				return o.Algorithm == k.Algorithm && o.Flags&dns.FlagSEP == sep
+			})
+		}
+		sep := k.Flags & dns.FlagSEP
+		s.keys = append(s.keys, signKey{
+			SigningKey: k, signsKeys: sep != 0 || !other(dns.FlagSEP), signsRest: sep == 0 || !other(0), old: s.hadKey(k),
+		})
+	}
+	set, _ := s.zone.Top().RRset(dns.TypeSOA)
+	s.denialTTL = min(set.TTL, s.zone.soa.Minimum) // RFC 9077
+	return s.policy.check()
+}
+
+// hadKey says whether a key is in the previous zone: by its tag alone a
+// signature does not tell.
+func (s *signer) hadKey(k *dns.SigningKey) bool {
+	if s.previous == nil {
+		return false
+	}
+	set, _ := s.previous.Top().RRset(dns.TypeDNSKEY)
+	data := k.Data()
+	return slices.ContainsFunc(set.Data, func(d []byte) bool { return bytes.Equal(d, data) })
+}
+
+// standing is how a name stands in a zone that is signed.
+type standing uint8
+
+const (
+	authoritative standing = iota
+	delegated              // a cut: DS and the chain are signed, NS and glue are not
+	hidden                 // below a cut or a DNAME: nothing is signed
+)
+
+// places goes through the names that own more than DNSSEC's own records.
+func (s *signer) places(yield func(Node, []RRset, standing)) {
+	var above []byte // the key of the last cut or DNAME
+	covers := false
+	for n := range s.zone.Nodes() {
+		sets := slices.DeleteFunc(n.Sets(), func(r RRset) bool { return made(r.Type) })
+		if len(sets) == 0 {
+			continue
+		}
+		if covers && bytes.HasPrefix(n.key, above) {
+			yield(n, sets, hidden)
+			continue
+		}
+		where := authoritative
+		if len(n.key) > 0 && n.Has(dns.TypeNS) && !isWildcardKey(n.key) {
+			where = delegated
+		}
+		if where == delegated || n.Has(dns.TypeDNAME) {
+			above, covers = n.key, true
+		}
+		yield(n, sets, where)
+	}
+}
+
+// made says whether signing makes records of a type, and drops those that are
+// there.
+func made(t dns.Type) bool {
+	switch t {
+	case dns.TypeRRSIG, dns.TypeNSEC, dns.TypeNSEC3, dns.TypeNSEC3PARAM:
+		return true
+	}
+	return false
+}
+
+// run makes the items of the signed zone, and the zone from them.
+func (s *signer) run() error {
+	c, err := s.makeChain()
+	if err != nil {
+		return err
+	}
+	w := newSignedWriter(s.previous)
+	s.places(func(n Node, sets []RRset, where standing) {
+		if err != nil {
+			return
+		}
+		if len(n.key) == 0 {
+			sets = s.addApexSets(sets)
+		}
+		if err = s.hashedBefore(w, c, n.key); err != nil {
+			return
+		}
+		if link, ok := c.link(n.key, where); ok {
+			sets = append(sets, RRset{dns.TypeNSEC, s.denialTTL, [][]byte{link.Data()}})
+		}
+		var body []byte
+		body, err = s.body(item{n.key, n.body[:1+int(n.body[0])]}, n.Name(), sets, where)
+		w.add(item{n.key, body})
+	})
+	if err == nil {
+		err = s.hashedBefore(w, c, nil)
+	}
+	if err != nil {
+		return err
+	}
+	s.out.Zone, s.out.Difference = w.zone(s.zone.named)
+	return nil
+}
+
+// addApexSets adds the keys, what the parent is told, and NSEC3PARAM.
+func (s *signer) addApexSets(sets []RRset) []RRset {
+	has := func(t dns.Type) bool { return slices.ContainsFunc(sets, func(r RRset) bool { return r.Type == t }) }
+	keys := RRset{Type: dns.TypeDNSKEY, TTL: s.policy.KeyTTL}
+	cds := RRset{Type: dns.TypeCDS, TTL: s.policy.KeyTTL}
+	cdnskey := RRset{Type: dns.TypeCDNSKEY, TTL: s.policy.KeyTTL}
+	for _, k := range s.keys {
+		keys.Data = append(keys.Data, k.Data())
+		if k.signsKeys {
+			ds, _ := k.DS(k.Owner, dns.DigestSHA256) // which is always made
+			cds.Data, cdnskey.Data = append(cds.Data, ds.Data()), append(cdnskey.Data, k.Data())
+		}
+	}
+	if s.policy.Parent == ParentRemove {
+		cds.Data, cdnskey.Data = [][]byte{{0, 0, 0, 0, 0}}, [][]byte{{0, 0, 3, 0, 0}}
+	}
+	// Keys that the zone has from elsewhere stay beside ours.
+	if i := slices.IndexFunc(sets, func(r RRset) bool { return r.Type == dns.TypeDNSKEY }); i >= 0 {
+		keys.Data = append(keys.Data, sets[i].Data...)
+		sets = slices.Delete(sets, i, i+1)
+	}
+	sets = append(sets, keys.ordered())
+	if s.policy.Parent != ParentNone && !has(dns.TypeCDS) && !has(dns.TypeCDNSKEY) {
+		sets = append(sets, cds.ordered(), cdnskey.ordered())
+	}
+	if s.policy.NSEC3 {
+		sets = append(sets, RRset{dns.TypeNSEC3PARAM, s.denialTTL, [][]byte{nsec3Param().Data()}})
+	}
+	return sets
+}
+
+// ordered puts the data in order and leaves out what is there twice.
+func (s RRset) ordered() RRset {
+	slices.SortFunc(s.Data, func(a, b []byte) int { return compareData(s.Type, a, b) })
+	s.Data = slices.CompactFunc(s.Data, func(a, b []byte) bool { return compareData(s.Type, a, b) == 0 })
+	return s
+}
