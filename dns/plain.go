@@ -3,9 +3,6 @@ package dns
 import (
 	"bytes"
 	"encoding/binary"
-	"slices"
-
-	mdns "github.com/miekg/dns"
 )
 
 // AppendData reads the data of a record as ParseData does, from the words that
@@ -15,12 +12,15 @@ import (
 //
 // There are two lanes. The types that large zones are made of are read here,
 // where they stand there in their plainest form, and nothing is allocated but
-// what dst needs. All else goes to ParseData.
+// what dst needs. All else goes the way of ParseData.
 func AppendData(dst []byte, t Type, words [][]byte, origin Name) ([]byte, error) {
 	if out, ok := appendPlain(dst, t, words, origin); ok {
+		if why := refusal(t, out[len(dst):]); why != "" {
+			return dst, &DataError{Type: t, Reason: why}
+		}
 		return out, nil
 	}
-	data, err := ParseData(t, string(bytes.Join(words, []byte{' '})), origin)
+	data, err := oddData(t, string(bytes.Join(words, []byte{' '})), origin)
 	if err != nil {
 		return dst, err
 	}
@@ -50,16 +50,10 @@ func appendPlain(dst []byte, t Type, words [][]byte, origin Name) (out []byte, o
 		p.name()
 		p.name()
 		p.numbers(4, 4, 4, 4, 4)
-	case TypeCAA:
-		p.caa()
-	case TypeTLSA:
-		p.numbers(1, 1, 1)
-		p.hex()
-	case TypeSSHFP:
-		p.numbers(1, 1)
-		p.hex()
+	case TypeNAPTR, TypeHINFO, TypeISDN, TypeAMTRELAY:
+		p.others(t)
 	default:
-		p.dnssec(t)
+		p.security(t)
 	}
 	if p.odd || len(p.words) > 0 || len(p.out)-len(dst) > MaxMessageLen {
 		return dst, false
@@ -253,155 +247,4 @@ func (p *plain) hexWord(w []byte, digits int) int {
 		digits++
 	}
 	return digits
-}
-
-// strings reads the words that are left as character strings (RFC 1035 section
-// 3.3).
-func (p *plain) strings() {
-	if len(p.words) == 0 || string(p.words[0]) == `\#` {
-		p.odd = true
-		return
-	}
-	for len(p.words) > 0 {
-		w := p.word()
-		length := len(p.out)
-		p.out = append(p.out, 0)
-		p.text(w)
-		// ParseData cuts longer ones up.
-		if len(p.out)-length > 256 || len(w) > 255 {
-			p.odd = true
-			return
-		}
-		p.out[length] = byte(len(p.out) - length - 1)
-	}
-}
-
-// text reads a word that may be quoted, and may have escapes in it.
-func (p *plain) text(w []byte) {
-	quoted := len(w) >= 2 && w[0] == '"' && w[len(w)-1] == '"'
-	if quoted {
-		w = w[1 : len(w)-1]
-	}
-	for i := 0; i < len(w); i++ {
-		c := w[i]
-		switch {
-		case c == '\\':
-			v, n, err := unescape(w[i:])
-			if err != nil {
-				p.odd = true
-				return
-			}
-			c = v
-			i += n - 1
-		case c == '"', c < ' ', !quoted && (c == ' ' || isSpecial(c)):
-			p.odd = true
-			return
-		}
-		p.out = append(p.out, c)
-	}
-}
-
-// caa reads flags, tag and value (RFC 8659 section 4.1.1).
-func (p *plain) caa() {
-	p.numbers(1)
-	tag := p.word()
-	for _, c := range tag {
-		p.odd = p.odd || !isDigit(c) && (c|0x20 < 'a' || c|0x20 > 'z')
-	}
-	p.odd = p.odd || len(tag) == 0 || len(tag) > 15
-	p.out = append(append(p.out, byte(len(tag))), tag...)
-	value := p.word()
-	p.odd = p.odd || len(value) > 255
-	p.text(value)
-}
-
-// dnssec reads the types that signing adds (RFC 4034, 5155, 7344).
-func (p *plain) dnssec(t Type) {
-	switch t {
-	case TypeDS, TypeCDS:
-		p.numbers(2, 1, 1)
-		p.hex()
-	case TypeDNSKEY, TypeCDNSKEY:
-		p.numbers(2, 1, 1)
-		p.base64()
-	case TypeRRSIG:
-		p.typ()
-		p.numbers(1, 1, 4)
-		p.time()
-		p.time()
-		p.numbers(2)
-		p.name()
-		p.base64()
-	case TypeNSEC:
-		p.name()
-		p.types()
-	case TypeNSEC3:
-		p.numbers(1, 1, 2)
-		p.salt()
-		p.hash()
-		p.types()
-	case TypeNSEC3PARAM:
-		p.numbers(1, 1, 2)
-		p.salt()
-	default:
-		p.odd = true
-	}
-}
-
-// plainType reads the mnemonic of a type, in any case.
-func plainType(w []byte) (Type, bool) {
-	var upper [10]byte
-	if len(w) > len(upper) {
-		return 0, false
-	}
-	for i, c := range w {
-		if c >= 'a' && c <= 'z' {
-			c -= 'a' - 'A'
-		}
-		upper[i] = c
-	}
-	t, ok := mdns.StringToType[string(upper[:len(w)])]
-	return Type(t), ok && !Type(t).IsMeta()
-}
-
-// maxPlainTypes is the most types of a bitmap that is plain.
-const maxPlainTypes = 64
-
-// types reads the words that are left as a type bitmap (RFC 4034 section
-// 4.1.2). The order that they stand there in does not matter.
-func (p *plain) types() {
-	var list [maxPlainTypes]Type
-	if len(p.words) == 0 || len(p.words) > len(list) {
-		p.odd = true
-		return
-	}
-	types := list[:len(p.words)]
-	for i := range types {
-		t, ok := plainType(p.word())
-		if !ok {
-			p.odd = true
-			return
-		}
-		types[i] = t
-	}
-	slices.Sort(types)
-	p.out = appendBitmap(p.out, types)
-}
-
-// appendBitmap writes a type bitmap of types in order.
-func appendBitmap(dst []byte, types []Type) []byte {
-	window, head := -1, 0 // the window, and where its two octets stand
-	for _, t := range types {
-		if int(t>>8) != window {
-			window, head = int(t>>8), len(dst)
-			dst = append(dst, byte(window), 0)
-		}
-		at := head + 2 + int(t&0xff)/8
-		for len(dst) <= at {
-			dst = append(dst, 0)
-		}
-		dst[at] |= 0x80 >> (t & 7)
-		dst[head+1] = byte(len(dst) - head - 2)
-	}
-	return dst
 }

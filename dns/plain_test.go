@@ -11,45 +11,10 @@ import (
 	"time"
 )
 
-// wordsOf cuts data as the reader of master files does, and says whether it
-// stands on one plain line.
-func wordsOf(text string) (words [][]byte, ok bool) {
-	for rest := strings.TrimLeft(text, " \t"); rest != ""; rest = strings.TrimLeft(rest, " \t") {
-		quoted, n := rest[0] == '"', 0
-		if quoted {
-			n++
-		}
-		for n < len(rest) && (quoted || strings.IndexByte(" \t", rest[n]) < 0) {
-			switch c := rest[n]; {
-			case c == '\n', c == '\r', !quoted && strings.IndexByte(";()", c) >= 0:
-				return nil, false
-			case c == '"' && quoted:
-				quoted = false
-			case c == '"':
-				return nil, false // a word with quotes in its middle
-			case c == '\\':
-				if n++; n == len(rest) || rest[n] == '\n' {
-					return nil, false
-				}
-			}
-			n++
-			if rest[0] == '"' && !quoted {
-				break
-			}
-		}
-		if quoted {
-			return nil, false
-		}
-		words = append(words, []byte(rest[:n]))
-		rest = rest[n:]
-	}
-	return words, true
-}
-
 // plainTypes are those that the fast lane reads.
 var plainTypes = []Type{
 	TypeA, TypeAAAA, TypeNS, TypeCNAME, TypePTR, TypeDNAME, TypeMX, TypeSRV, TypeTXT, TypeSPF, TypeSOA, TypeCAA,
-	TypeTLSA, TypeSSHFP, TypeDS, TypeCDS, TypeDNSKEY, TypeCDNSKEY, TypeRRSIG, TypeNSEC, TypeNSEC3, TypeNSEC3PARAM,
+	TypeTLSA, TypeSSHFP, TypeNAPTR, TypeHINFO, TypeISDN, TypeAMTRELAY, TypeDS, TypeCDS, TypeDNSKEY, TypeCDNSKEY, TypeRRSIG, TypeNSEC, TypeNSEC3, TypeNSEC3PARAM,
 }
 
 // plainData has for each type what the fast lane takes, and what it leaves to
@@ -75,16 +40,41 @@ var plainData = []struct {
 	{TypeCAA, `0 issue "ca.test"|128 tbs x|0 issue ";"|0 iodef "mailto:a@b\032c"|0 issue ""`, `256 issue x|0 is-sue x|0 issue|0 issue a b|0 aaaaaaaaaaaaaaaa "x"`},
 	{TypeTLSA, "3 1 1 d2abde240d7cd3ee|3 1 1 D2 A B00|3 1 1 0 0", "3 1 1|3 1 1 abc|3 1 1 xy|3 1 ab|256 1 1 ab"},
 	{TypeSSHFP, "1 1 dd465c09cfa51fb45020cc83316fff", "1 1|1 dd|1 1 d"},
-	{TypeDS, "60485 5 1 2BB183AF5F22588179A53B0A 98631FAD1A292118|1 8 2 00", "1 RSASHA256 2 00|1 8 2|65536 8 2 00|1 8 2 0"},
+	{TypeNAPTR, `100 50 "s" "http" "" b|1 2 u E2U+sip "!^.*$!sip:a@b!" .`, "1 2 a b c|1 2 a b c d e|65536 2 a b c d"},
+	{TypeHINFO, `a b|"a b" ""`, "a|a b c|"},
+	{TypeISDN, `150862028003217|150862028003217 004`, "|a b c"},
+	{TypeAMTRELAY, "10 0 0 .|10 1 0 .|10 0 1 192.0.2.1|10 1 2 2001:db8::1|128 1 3 b|0 0 2 ::ffff:192.0.2.1",
+		"10 0 0|10 2 0 .|10 0 0 a|10 0 1 ::1|10 0 1 192.0.2|10 0 2 192.0.2.1|10 0 2 fe80::1%a|10 0 4 a|10 0 3 a..b|10 1 132 a|10 0 1"},
+	{TypeDS, "60485 5 1 2BB183AF5F22588179A53B0A 98631FAD1A292118|1 RSASHA256 9 00", "1 RSASHA 2 00|1 8 2|65536 8 2 00|1 8 2 0"},
 	{TypeCDS, "0 0 0 00", "0 0 0"},
-	{TypeDNSKEY, "256 3 5 AQPSKmynfzW4kyBv015MUG2DeIQ3|257 3 13 AQ==|257 3 13 A Q = =|257 3 13 AQP SKm ynf zW4", "256 3 RSASHA1 AQ==|256 3 13|256 3 13 AQ|256 3 13 A!==|256 3 13 AQ==AQ=="},
+	{TypeDNSKEY, "256 3 5 AQPSKmynfzW4kyBv015MUG2DeIQ3|257 3 13 AQ==|257 3 ED25519 AQ==|257 3 13 A Q = =|257 3 13 AQP SKm ynf zW4", "256 3 RSASHA AQ==|256 3 13|256 3 13 AQ|256 3 13 A!==|256 3 13 AQ==AQ=="},
 	{TypeCDNSKEY, "0 3 0 AA==", "0 3 0"},
-	{TypeRRSIG, "A 13 3 300 20300101000000 20200101000000 12345 example. aaaa|aaaa 13 3 300 1893456000 1 0 @ a aa a|SOA 8 2 4294967295 21051231235959 19700101000000 1 . AA==|A 1 1 1 4294967295 0 1 a AA==|A 8 1 1 20240229000000 20000229000000 1 a AA==",
-		"A RSASHA256 2 1 1 1 1 a AA==|TYPE65280 8 2 1 1 1 1 a AA==|A 8 2 1 20300230000000 1 1 a AA==|A 8 2 1 21060101000000 1 1 a AA==|A 8 2 1 1 1 1 a|A 8 2 1 21000229000000 1 1 a AA==|A 8 2 1 20231301000000 1 1 a AA==|A 8 2 1 20231201240000 1 1 a AA==|A 8 2 1 20231201006000 1 1 a AA==|A 8 2 1 20231201000060 1 1 a AA==|A 8 2 1 20231200000000 1 1 a AA==|A 8 2 1 20231131000000 1 1 a AA==|A 8 2 1 4294967296 1 1 a AA==|ANY 8 2 1 1 1 1 a AA==|A 8 2 1 19691231235959 1 1 a AA=="},
-	{TypeNSEC, "a. A|a A NS SOA MX TXT AAAA RRSIG NSEC DNSKEY CAA|@ caa|a A A", "a|a TYPE65280|a NOSUCH|a ANY|a. A \"b\""},
+	{TypeRRSIG, "A 13 3 300 20300101000000 20200101000000 12345 example. aaaa|aaaa 13 3 300 1893456000 1 0 @ a aa a|SOA 8 2 4294967295 21051231235959 19700101000000 1 . AA==|A 1 1 1 4294967295 0 1 a AA==|TYPE65280 RSASHA256 1 1 1 1 1 a AA==|A 8 1 1 20240229000000 20000229000000 1 a AA==",
+		"A RSASHA 2 1 1 1 1 a AA==|TYPE65536 8 2 1 1 1 1 a AA==|TYPE 8 2 1 1 1 1 a AA==|TYPE255 8 2 1 1 1 1 a AA==|A 8 2 1 20300230000000 1 1 a AA==|A 8 2 1 21060101000000 1 1 a AA==|A 8 2 1 1 1 1 a|A 8 2 1 21000229000000 1 1 a AA==|A 8 2 1 20231301000000 1 1 a AA==|A 8 2 1 20231201240000 1 1 a AA==|A 8 2 1 20231201006000 1 1 a AA==|A 8 2 1 20231201000060 1 1 a AA==|A 8 2 1 20231200000000 1 1 a AA==|A 8 2 1 20231131000000 1 1 a AA==|A 8 2 1 4294967296 1 1 a AA==|ANY 8 2 1 1 1 1 a AA==|A 8 2 1 19691231235959 1 1 a AA=="},
+	{TypeNSEC, "a. A|a A NS SOA MX TXT AAAA RRSIG NSEC DNSKEY CAA TYPE1234|@ caa|a A A|a MX A", "a|a TYPE65536|a TYPE0|a NOSUCH|a ANY|a. A \"b\""},
 	{TypeNSEC3, "1 0 0 - 0p9mhaveqvm6t7vbl5lop2u3t2rp3tom A RRSIG|1 1 12 aabbccdd 2T7B4G4VSA5SMI47K61MV5BV1A22BOJR MX|1 0 0 - 04 A|1 0 0 - 04106 A|1 0 0 " + strings.Repeat("ab", 255) + " 04 A",
 		"1 0 0 - 0p9mhaveqvm6t7vbl5lop2u3t2rp3tom|1 0 0 - 0 A|1 0 0 - 0w A|1 0 0 abc 04 A|1 0 0 - 041 A|1 0 0|1 0 0 - 05 A|1 0 0 " + strings.Repeat("ab", 256) + " 04 A|1 0 0 - 04106g A|1 0 0 x 04 A"},
 	{TypeNSEC3PARAM, "1 0 0 -|1 0 10 AABB", "1 0 0|1 0 0 abc|1 0 0 - x"},
+}
+
+// knowsBetter says whether the fast lane is right and miekg/dns is not: with
+// type bitmaps out of order, mnemonics of algorithms, strings without quotes, a
+// second string that was left out, and the bit for discovery.
+func knowsBetter(t Type, data, theirs []byte, err error) bool {
+	said := fmt.Sprint(err)
+	switch t {
+	case TypeNSEC, TypeNSEC3:
+		return strings.Contains(said, "nsec bits out of order")
+	case TypeDNSKEY, TypeCDNSKEY, TypeDS, TypeCDS:
+		return strings.Contains(said, "field Algorithm")
+	case TypeNAPTR:
+		return strings.Contains(said, "bad NAPTR data: field ")
+	case TypeISDN:
+		return err == nil && bytes.Equal(append(bytes.Clone(data), 0), theirs)
+	case TypeAMTRELAY:
+		return data[1] >= 0x80 || data[1] == 2 && err != nil && bytes.HasPrefix(data[2:], make([]byte, 10))
+	}
+	return false
 }
 
 // TestPlainData: the fast lane takes what it should, with the full lane's data,
@@ -96,7 +86,7 @@ func TestPlainData(t *testing.T) {
 	for _, tt := range plainData {
 		seen[tt.typ] = true
 		for text := range strings.SplitSeq(tt.plain, "|") {
-			words, ok := wordsOf(text)
+			words, ok := splitWords(text)
 			if !ok {
 				t.Fatalf("%q is no line", text)
 			}
@@ -105,15 +95,18 @@ func TestPlainData(t *testing.T) {
 				t.Errorf("%s %s: not taken for plain", tt.typ, text)
 				continue
 			}
-			want, err := ParseData(tt.typ, text, origin)
+			want, err := miekgData(tt.typ, text, origin)
+			if knowsBetter(tt.typ, data[len("before"):], want, err) {
+				continue
+			}
 			if got, ok := bytes.CutPrefix(data, []byte("before")); err != nil || !ok || !bytes.Equal(got, want) {
 				t.Errorf("%s %s: %x, the full lane %x, %v", tt.typ, text, got, want, err)
 			}
 		}
 		for text := range strings.SplitSeq(tt.odd, "|") {
-			words, ok := wordsOf(text)
+			words, ok := splitWords(text)
 			if !ok {
-				words = [][]byte{[]byte(text)}
+				words = [][]byte{[]byte(text)} // as nothing cuts them
 			}
 			if data, ok := appendPlain([]byte("before"), tt.typ, words, origin); ok || string(data) != "before" {
 				t.Errorf("%s %q is plain: %x", tt.typ, text, data)
@@ -128,8 +121,8 @@ func TestPlainData(t *testing.T) {
 	if _, ok := appendPlain(nil, TypeNS, [][]byte{[]byte("a")}, ""); ok {
 		t.Error("a relative name without an origin is plain")
 	}
-	if _, ok := appendPlain(nil, TypeHINFO, [][]byte{[]byte("a"), []byte("b")}, origin); ok {
-		t.Error("HINFO is plain")
+	if _, ok := appendPlain(nil, 19, [][]byte{[]byte("1")}, origin); ok {
+		t.Error("X25 is plain")
 	}
 }
 
@@ -179,12 +172,12 @@ func TestAppendData(t *testing.T) {
 		text, want string
 	}{
 		{TypeMX, "10 mail", "000a046d61696c076578616d706c65047465737400"},
-		{TypeHINFO, "a b", "01610162"}, // by the full lane
+		{TypeRP, "a. b.", "01610001620" + "0"}, // by the full lane
 		{TypeNSEC, `\000 A`, "0100" + "076578616d706c65" + "047465737400" + "000140"},
 		{TypeNSEC, "a. MX A", "016100" + "00024001"}, // in any order
 		{65280, `\# 3 ab cdef`, "abcdef"},
 	} {
-		words, ok := wordsOf(tt.text)
+		words, ok := splitWords(tt.text)
 		if !ok {
 			t.Fatal(tt.text)
 		}
@@ -255,7 +248,7 @@ func FuzzAppendData(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, which uint8, text string) {
 		typ := plainData[int(which)%len(plainData)].typ
-		words, ok := wordsOf(text)
+		words, ok := splitWords(text)
 		if !ok {
 			return
 		}
@@ -263,9 +256,9 @@ func FuzzAppendData(f *testing.F) {
 		if !ok {
 			return
 		}
-		want, err := ParseData(typ, string(bytes.Join(words, []byte{' '})), "\x07Example\x00")
-		if err != nil && strings.Contains(err.Error(), "nsec bits out of order") {
-			return // the fast lane puts them in order
+		want, err := miekgData(typ, string(bytes.Join(words, []byte{' '})), "\x07Example\x00")
+		if knowsBetter(typ, got, want, err) {
+			return
 		}
 		if err != nil || !bytes.Equal(got, want) {
 			t.Fatalf("%s %q: %x, the full lane: %x, %v", typ, text, got, want, err)

@@ -1,10 +1,134 @@
 package dns
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/binary"
 	"slices"
+
+	mdns "github.com/miekg/dns"
 )
+
+// security reads the types that signing adds (RFC 4034, 5155, 7344), and those
+// that say whom to trust.
+func (p *plain) security(t Type) {
+	switch t {
+	case TypeDS, TypeCDS:
+		p.numbers(2)
+		p.algorithm()
+		p.numbers(1)
+		p.hex()
+	case TypeDNSKEY, TypeCDNSKEY:
+		p.numbers(2, 1)
+		p.algorithm()
+		p.base64()
+	case TypeRRSIG:
+		p.typ()
+		p.algorithm()
+		p.numbers(1, 4)
+		p.time()
+		p.time()
+		p.numbers(2)
+		p.name()
+		p.base64()
+	case TypeNSEC:
+		p.name()
+		p.types()
+	case TypeNSEC3:
+		p.numbers(1, 1, 2)
+		p.salt()
+		p.hash()
+		p.types()
+	case TypeNSEC3PARAM:
+		p.numbers(1, 1, 2)
+		p.salt()
+	case TypeCAA:
+		p.caa()
+	case TypeTLSA:
+		p.numbers(1, 1, 1)
+		p.hex()
+	case TypeSSHFP:
+		p.numbers(1, 1)
+		p.hex()
+	default:
+		p.odd = true
+	}
+}
+
+// algorithm reads the number or the mnemonic of an algorithm (RFC 4034 appendix
+// A.1).
+func (p *plain) algorithm() {
+	if len(p.words) > 0 {
+		if v, ok := mdns.StringToAlgorithm[string(p.words[0])]; ok {
+			p.words = p.words[1:]
+			p.out = append(p.out, v)
+			return
+		}
+	}
+	p.numbers(1)
+}
+
+// plainType reads the mnemonic of a type in any case, or TYPE123.
+func plainType(w []byte) (Type, bool) {
+	var upper [10]byte
+	if len(w) > len(upper) {
+		return 0, false
+	}
+	for i, c := range w {
+		if c >= 'a' && c <= 'z' {
+			c -= 'a' - 'A'
+		}
+		upper[i] = c
+	}
+	t, ok := mdns.StringToType[string(upper[:len(w)])]
+	if digits, generic := bytes.CutPrefix(upper[:len(w)], []byte("TYPE")); !ok && generic {
+		v, plain := plainNumber(digits)
+		t, ok = uint16(v), plain && v>>16 == 0
+	}
+	return Type(t), ok && !Type(t).IsMeta()
+}
+
+// maxPlainTypes is the most types of a bitmap that is plain.
+const maxPlainTypes = 64
+
+// types reads the words that are left as a type bitmap (RFC 4034 section
+// 4.1.2). The order that they stand there in does not matter.
+func (p *plain) types() {
+	var list [maxPlainTypes]Type
+	if len(p.words) == 0 || len(p.words) > len(list) {
+		p.odd = true
+		return
+	}
+	types := list[:len(p.words)]
+	for i := range types {
+		t, ok := plainType(p.word())
+		if !ok {
+			p.odd = true
+			return
+		}
+		types[i] = t
+	}
+	slices.Sort(types)
+	p.out = appendBitmap(p.out, types)
+}
+
+// appendBitmap writes a type bitmap of types in order.
+func appendBitmap(dst []byte, types []Type) []byte {
+	window, head := -1, 0 // the window, and where its two octets stand
+	for _, t := range types {
+		if int(t>>8) != window {
+			window, head = int(t>>8), len(dst)
+			dst = append(dst, byte(window), 0)
+		}
+		at := head + 2 + int(t&0xff)/8
+		for len(dst) <= at {
+			dst = append(dst, 0)
+		}
+		dst[at] |= 0x80 >> (t & 7)
+		dst[head+1] = byte(len(dst) - head - 2)
+	}
+	return dst
+}
 
 // typ reads one type.
 func (p *plain) typ() {

@@ -37,6 +37,12 @@ func (rr RR) knownData() (string, bool) {
 		rdataLayout(rr.Type, rr.Class) != rdataLayout(rr.Type, ClassIN) {
 		return "", false
 	}
+	if refusal(rr.Type, rr.Data) != "" {
+		return "", false
+	}
+	if rr.Type == TypeAMTRELAY {
+		return relayString(rr.Data)
+	}
 	m, size, err := mdns.UnpackRR(rr.appendWire(nil), 0)
 	if err != nil || size != len(rr.Name)+10+len(rr.Data) {
 		return "", false
@@ -86,11 +92,49 @@ func ParseRR(s string, origin Name, ttl uint32) (RR, error) {
 }
 
 func parseRR(s string, origin Name, ttl uint32) (RR, error) {
+	if words, ok := splitWords(s); ok {
+		if rr, err := plainRR(words, origin, ttl); !errors.Is(err, errNotPlain) {
+			return rr, err
+		}
+	}
 	m, err := oneRecord(s, origin, ttl)
 	if err != nil {
 		return RR{}, err
 	}
 	return fromMiekg(m)
+}
+
+var errNotPlain = errors.New("not plain")
+
+// plainRR reads owner, TTL and class in either order, type and data, where they
+// stand there in numbers and mnemonics of class IN. Of what is not so it says
+// that it is not plain, and of wrong data what is wrong.
+func plainRR(words [][]byte, origin Name, ttl uint32) (RR, error) {
+	if len(words) < 3 {
+		return RR{}, errNotPlain
+	}
+	p := plain{words: words, origin: origin}
+	p.name()
+	for range 2 {
+		if len(p.words) == 0 {
+			break
+		}
+		if v, ok := plainNumber(p.words[0]); ok && v <= MaxTTL {
+			ttl = uint32(v)
+		} else if !strings.EqualFold(string(p.words[0]), "IN") {
+			break
+		}
+		p.words = p.words[1:]
+	}
+	t, ok := plainType(p.word())
+	if p.odd || !ok {
+		return RR{}, errNotPlain
+	}
+	data, err := AppendData(nil, t, p.words, origin)
+	if err != nil {
+		return RR{}, err
+	}
+	return RR{Name: Name(p.out), Type: t, Class: ClassIN, TTL: ttl, Data: data}, nil
 }
 
 // DataError says which token of a record's data in presentation form is wrong,
@@ -115,10 +159,18 @@ func (e *DataError) Error() string {
 // 3597 section 5). Names are relative to origin unless they end in a dot.
 // Errors are of type *DataError.
 func ParseData(t Type, text string, origin Name) ([]byte, error) {
-	if t.IsMeta() {
-		return nil, &DataError{Type: t, Reason: "the type stands in messages alone"}
+	if words, ok := splitWords(text); ok {
+		return AppendData(nil, t, words, origin)
 	}
-	if strings.TrimSpace(text) == "" {
+	return oddData(t, text, origin)
+}
+
+// oddData reads data that is not plain.
+func oddData(t Type, text string, origin Name) ([]byte, error) {
+	switch {
+	case t.IsMeta():
+		return nil, &DataError{Type: t, Reason: "the type stands in messages alone"}
+	case strings.TrimSpace(text) == "":
 		return nil, &DataError{Type: t, Reason: "there is none"}
 	}
 	if data, ok := genericData(text); ok {
@@ -128,6 +180,24 @@ func ParseData(t Type, text string, origin Name) ([]byte, error) {
 		}
 		return data, nil
 	}
+	if word := badEscape(text); word != "" {
+		return nil, &DataError{Type: t, Token: word, Reason: ErrEscape.Error()}
+	}
+	if form := ownForm(t); form != "" {
+		return nil, &DataError{Type: t, Reason: "want " + form}
+	}
+	data, err := miekgData(t, text, origin)
+	if err != nil {
+		return nil, err
+	}
+	if why := refusal(t, data); why != "" {
+		return nil, &DataError{Type: t, Reason: why}
+	}
+	return data, nil
+}
+
+// miekgData has miekg/dns read the data.
+func miekgData(t Type, text string, origin Name) ([]byte, error) {
 	m, err := oneRecord(". 0 IN "+t.String()+" "+text, origin, 0)
 	if err != nil {
 		return nil, dataError(t, err)
@@ -137,21 +207,6 @@ func ParseData(t Type, text string, origin Name) ([]byte, error) {
 		return nil, &DataError{Type: t, Reason: err.Error()}
 	}
 	return rr.Data, nil
-}
-
-// genericData reads \\# with a length and as many octets in hexadecimal digits,
-// which may have blanks among them.
-func genericData(text string) (data []byte, ok bool) {
-	words := strings.Fields(text)
-	if len(words) < 2 || words[0] != `\#` {
-		return nil, false
-	}
-	size, err := strconv.ParseUint(words[1], 10, 16)
-	if err != nil {
-		return nil, false
-	}
-	data, err = hex.DecodeString(strings.Join(words[2:], ""))
-	return data, err == nil && uint64(len(data)) == size
 }
 
 // dataError takes apart what miekg/dns says, which is

@@ -30,6 +30,7 @@ const (
 	TypeTXT        Type = 16
 	TypeRP         Type = 17
 	TypeAFSDB      Type = 18
+	TypeISDN       Type = 20
 	TypeRT         Type = 21
 	TypeSIG        Type = 24
 	TypeKEY        Type = 25
@@ -49,6 +50,7 @@ const (
 	TypeNSEC3      Type = 50
 	TypeNSEC3PARAM Type = 51
 	TypeTLSA       Type = 52
+	TypeSMIMEA     Type = 53
 	TypeCDS        Type = 59
 	TypeCDNSKEY    Type = 60
 	TypeSVCB       Type = 64
@@ -63,6 +65,7 @@ const (
 	TypeMAILA      Type = 254
 	TypeANY        Type = 255
 	TypeCAA        Type = 257
+	TypeAMTRELAY   Type = 260
 )
 
 // String gives the mnemonic, or TYPE123 for a type without one.

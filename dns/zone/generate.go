@@ -15,7 +15,8 @@ import (
 //	$GENERATE 0-15/5 h${100,4,x} 300 CNAME h$
 //
 // A $ stands for the number; ${offset,width,base} adds an offset, pads with
-// zeros, and writes in base d, o, x or X; \$ or $$ is a dollar sign.
+// zeros, and writes in base d, o, x or X, or in nibbles n or N, as reverse zones
+// of IPv6 have them; \$ or $$ is a dollar sign.
 func (f *file) directiveGenerate(e entry, args []token) error {
 	if len(args) < 4 {
 		return f.problem(e.tokens[0], e, "$GENERATE wants start-stop[/step], owner, type and data")
@@ -120,7 +121,7 @@ const maxWidth = dns.MaxLabelLen
 
 func formatNumber(spec string, i int64) (string, error) {
 	fields := strings.Split(spec, ",")
-	bad := fmt.Errorf("${%s}: want ${offset,width,base} with base d, o, x or X, and a result of 0 or more", shorten(spec, 40))
+	bad := fmt.Errorf("${%s}: want ${offset,width,base} with base d, o, x, X, n or N, and a result of 0 or more", shorten(spec, 40))
 	if len(fields) > 3 {
 		return "", bad
 	}
@@ -141,6 +142,26 @@ func formatNumber(spec string, i int64) (string, error) {
 	switch base {
 	case "d", "o", "x", "X":
 		return fmt.Sprintf("%0*"+base, int(width), i+offset), nil
+	case "n":
+		return nibbles("x", int(width), i+offset), nil
+	case "N":
+		return nibbles("X", int(width), i+offset), nil
 	}
 	return "", bad
+}
+
+// nibbles writes a number in hexadecimal digits, the lowest first and a dot
+// between two. The dots count in the width, and so the last may be one.
+func nibbles(base string, width int, v int64) string {
+	var b strings.Builder
+	for b.Len() == 0 || v > 0 || b.Len() < width {
+		if b.Len() > 0 {
+			b.WriteByte('.')
+		}
+		if v > 0 || b.Len() == 0 || b.Len() < width {
+			fmt.Fprintf(&b, "%"+base, v&15)
+		}
+		v >>= 4
+	}
+	return b.String()
 }

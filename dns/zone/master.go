@@ -258,7 +258,7 @@ func openRegular(files fs.FS, name string) (fs.File, error) {
 func (f *file) record(e entry) error {
 	rest := e.tokens
 	if !e.blank {
-		wire, err := dns.AppendName(f.wire[:0], rest[0].text, f.origin)
+		wire, err := dns.AppendName(f.wire[:0], unquoted(rest[0].text), f.origin)
 		if err != nil {
 			return f.problem(rest[0], e, "owner: %s", reason(err))
 		}
@@ -271,6 +271,15 @@ func (f *file) record(e entry) error {
 		return f.problem(rest[0], e, "the first record has no owner")
 	}
 	return f.add(e, f.owner, rest)
+}
+
+// unquoted gives an owner without its quotes, if it has some, as BIND and NSD
+// do.
+func unquoted(w []byte) []byte {
+	if len(w) >= 2 && w[0] == '"' && w[len(w)-1] == '"' {
+		return w[1 : len(w)-1]
+	}
+	return w
 }
 
 // add reads what follows the owner and hands the record out.

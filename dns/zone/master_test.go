@@ -78,6 +78,7 @@ func TestReadSyntax(t *testing.T) {
 			`a\.b 1 CNAME c\032d\.e` + "\n", `a\.b.example.test. 1 IN CNAME c\ d\.e.example.test.` + "\n",
 		},
 		"an escaped semicolon is no comment": {`a\;b 1 A 192.0.2.1` + "\n", `a\;b.example.test. 1 IN A 192.0.2.1` + "\n"},
+		"an owner in quotes":                 {"\"a\" 1 A 192.0.2.1\n\"a b.\" 1 A 192.0.2.1\n", "a.example.test. 1 IN A 192.0.2.1\na\\032b. 1 IN A 192.0.2.1\n"},
 		"unknown type":                       {`a 1 TYPE65280 \# 2 AB cd` + "\n", `a.example.test. 1 IN TYPE65280 \# 2 abcd` + "\n"},
 		"known type in the generic form":     {`a 1 A \# 4 C0000201` + "\n", "a.example.test. 1 IN A 192.0.2.1\n"},
 		"an owner that looks like a type":    {"mx 1 MX 1 mx\n", "mx.example.test. 1 IN MX 1 mx.example.test.\n"},
@@ -137,9 +138,9 @@ func TestReadProblems(t *testing.T) {
 		{"$GENERATE 1 a A x\n", `zone.db:1:11: "1" is no range: want start-stop or start-stop/step (in: $GENERATE 1 a A x)`},
 		{"$GENERATE 0-65536 a$ A 192.0.2.1\n", "zone.db:1:11: makes 65537 records; 65536 is the most (in: $GENERATE 0-65536 a$ A 192.0.2.1)"},
 		{"$GENERATE 1-9 a${1 A 192.0.2.1\n", "zone.db:1:15: ${ without its } (in: $GENERATE 1-9 a${1 A 192.0.2.1)"},
-		{"$GENERATE 1-9 a${1,999} A 192.0.2.1\n", "zone.db:1:15: ${1,999}: want ${offset,width,base} with base d, o, x or X, and a result of 0 or more (in: $GENERATE 1-9 a${1,999} A 192.0.2.1)"},
-		{"$GENERATE 1-9 a${1,1,q} A 192.0.2.1\n", "zone.db:1:15: ${1,1,q}: want ${offset,width,base} with base d, o, x or X, and a result of 0 or more (in: $GENERATE 1-9 a${1,1,q} A 192.0.2.1)"},
-		{"$GENERATE 1-9 a${-2} A 192.0.2.1\n", "zone.db:1:15: ${-2}: want ${offset,width,base} with base d, o, x or X, and a result of 0 or more (in: $GENERATE 1-9 a${-2} A 192.0.2.1)"},
+		{"$GENERATE 1-9 a${1,999} A 192.0.2.1\n", "zone.db:1:15: ${1,999}: want ${offset,width,base} with base d, o, x, X, n or N, and a result of 0 or more (in: $GENERATE 1-9 a${1,999} A 192.0.2.1)"},
+		{"$GENERATE 1-9 a${1,1,q} A 192.0.2.1\n", "zone.db:1:15: ${1,1,q}: want ${offset,width,base} with base d, o, x, X, n or N, and a result of 0 or more (in: $GENERATE 1-9 a${1,1,q} A 192.0.2.1)"},
+		{"$GENERATE 1-9 a${-2} A 192.0.2.1\n", "zone.db:1:15: ${-2}: want ${offset,width,base} with base d, o, x, X, n or N, and a result of 0 or more (in: $GENERATE 1-9 a${-2} A 192.0.2.1)"},
 		// What an expansion makes is data, never a directive.
 		{"$GENERATE 1-1 \\$INCLUDE /etc/passwd a b\n", `zone.db:1:25: "/etc/passwd" is no record type, TTL or class (in: \$INCLUDE /etc/passwd a b)`},
 	} {
