@@ -114,15 +114,20 @@ func (a *App) buildDNS(cfg *config.Config) (part, error) {
 	opts := dnsOptions(cfg)
 	opts.Host, opts.Log, opts.Transcript = a.opts.Host, a.log, a.observer.Recorder()
 	opts.Guard, opts.Meter = a.guards.byService[dnsName], a.observer.Meter(dnsName)
+	opts.Limited = &a.guards.responses
 	service, err := dnssvc.New(opts)
 	if err != nil {
 		return part{}, err
 	}
 	settings := []any{cfg.Domain, cfg.Address, opts.Port, opts.Records, cfg.DNS}
-	for _, path := range opts.ZoneFiles {
+	files := opts.ZoneFiles
+	if opts.CookieSecretFile != "" {
+		files = append(slices.Clip(files), opts.CookieSecretFile)
+	}
+	for _, path := range files {
 		text, err := os.ReadFile(path) // it may have changed while the settings have not
 		if err != nil {
-			return part{}, fmt.Errorf("dns.zone-file: %w", err)
+			return part{}, fmt.Errorf("the name server's file: %w", err)
 		}
 		settings = append(settings, sha256.Sum256(text))
 	}
@@ -133,7 +138,13 @@ func (a *App) buildDNS(cfg *config.Config) (part, error) {
 func dnsOptions(cfg *config.Config) dnssvc.Options {
 	opts := dnssvc.Options{
 		Domain: cfg.Domain, Addresses: cfg.Address, Port: port(cfg, 53), Records: cfg.PublicAddresses(),
-		TTL: cfg.DNS.TTL.Std(),
+		TTL:    cfg.DNS.TTL.Std(),
+		Rotate: cfg.DNS.Rotate, NSID: cfg.DNS.NSID, RateLimit: cfg.DNS.RateLimit, Slip: cfg.DNS.Slip,
+		// What these get they asked for, or another of our own clients did: who forges their addresses is within reach.
+		Unlimited: append(dnssvc.Loopback(), cfg.DNS.RecursiveFor...),
+	}
+	if cfg.DNS.CookieSecretFile != "" {
+		opts.CookieSecretFile = cfg.Resolve(cfg.DNS.CookieSecretFile)
 	}
 	if cfg.DNS.ZoneFile != "" {
 		opts.ZoneFiles = []string{cfg.Resolve(cfg.DNS.ZoneFile)}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/network-utopia/utopia/internal/config"
 	"github.com/network-utopia/utopia/internal/guard"
+	"github.com/network-utopia/utopia/internal/service/dnssvc"
 	"github.com/network-utopia/utopia/internal/state/observe"
 )
 
@@ -15,6 +16,7 @@ import (
 type guards struct {
 	byService map[string]*guard.Guard
 	logins    *guard.Guard
+	responses dnssvc.Limited // of the name server
 }
 
 func newGuards(l config.Limits) *guards {
@@ -75,6 +77,9 @@ func (c guardCollector) Collect(to chan<- prometheus.Metric) {
 		counter(refusedTotal, s.RefusedClient, name, "connections-per-client")
 		counter(refusedTotal, s.RefusedRate, name, "requests-per-second")
 	}
+	counter(refusedTotal, c.guards.responses.Dropped.Load(), dnsName, "rate-limit")
+	counter(refusedTotal, c.guards.responses.Slipped.Load(), dnsName, "rate-limit-slip")
+	counter(refusedTotal, c.guards.responses.BadCookie.Load(), dnsName, "rate-limit-cookie")
 	logins := c.guards.logins.Snapshot()
 	counter(loginsTotal, logins.Failed, "failed")
 	counter(loginsTotal, logins.Succeeded, "succeeded")

@@ -101,6 +101,22 @@ func (c *checker) published(path, value string) {
 	}
 }
 
+// unpublished refuses a file in a folder that is shown to others.
+func (c *checker) unpublished(path, value, what, hint string) bool {
+	if value == "" {
+		return true
+	}
+	for _, f := range []struct{ key, path string }{
+		{"web.root", c.Web.Root}, {"ftp.publish", c.FTP.Publish}, {"p2p.seed", c.P2P.Seed},
+	} {
+		if f.path != "" && within(c.Resolve(value), c.Resolve(f.path)) {
+			c.fail(path, hint, "%s would be published from inside %s, which is %s", what, quote(f.path), f.key)
+			return false
+		}
+	}
+	return true
+}
+
 // within tells whether path is folder or something inside it, as written:
 // links are not followed.
 func within(path, folder string) bool {

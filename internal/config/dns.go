@@ -2,6 +2,7 @@ package config
 
 import (
 	"net/netip"
+	"strings"
 	"time"
 )
 
@@ -14,6 +15,12 @@ type DNS struct {
 	Reverse       bool           `toml:"reverse" default:"false" later:"does not make reverse zones yet" doc:"Whether this server also gives names for the domain's public addresses (PTR), as where their reverse zones are delegated to it. It always does for private addresses."`
 	TTL           Duration       `toml:"ttl" default:"1h" min:"1s" max:"7d" doc:"How long others may keep the domain's records. Whole seconds."`
 
+	Rotate           bool   `toml:"rotate" default:"true" doc:"Whether the addresses of a name are given in another order each time, so that clients spread over them."`
+	NSID             string `toml:"nsid" example:"ns1-fra" doc:"A name for this one of several servers, for those who ask which one answers (dig +nsid). Not given: nothing is told."`
+	RateLimit        int    `toml:"rate-limit" default:"200" min:"0" max:"100000" doc:"How many responses of one kind (for one name; for names that do not exist; errors) one network gets over UDP in a second; of all kinds together ten times as many. A network is an IPv4 /24 or an IPv6 /56. Without limits whoever forges its address could flood it through this server. 0: no limits. Not limited are clients on this machine and in recursive-for, those that prove their address with a cookie, and TCP."`
+	Slip             int    `toml:"slip" default:"2" min:"0" max:"10" doc:"Every how many of the responses beyond rate-limit an empty one is sent, which has clients that did ask come again over TCP or with a cookie. 0: none."`
+	CookieSecretFile string `toml:"cookie-secret-file" is:"path" example:"cookie-secrets" doc:"A file with the secrets of DNS cookies, for servers that share an address: one on each line, of 32 hexadecimal digits. Cookies are made with the first; those of the others are good too. Not given: a secret of this server's own, which changes each day."`
+
 	Notify     []Server `toml:"notify" example:"192.0.2.53" later:"does not tell other servers of changes yet" doc:"For the domain's own zone: as in dns.zones."`
 	TransferTo []Access `toml:"transfer-to" example:"192.0.2.53,key transfer" later:"does not hand out whole zones yet" doc:"For the domain's own zone: as in dns.zones."`
 	Update     []Grant  `toml:"update" example:"key laptop home A AAAA" later:"does not take updates yet" doc:"For the domain's own zone: as in dns.zones."`
@@ -22,6 +29,9 @@ type DNS struct {
 	Keys  []Key  `toml:"keys" names:"key" doc:"The keys that messages between servers are signed with (TSIG, RFC 8945): one entry for each, by the name that both sides know it by."`
 	Zones []Zone `toml:"zones" names:"zone" later:"does not serve further zones yet" doc:"Zones beside the domain's own, by name: \"example.org\" = { file = \"example.org.zone\" }."`
 }
+
+// MaxNSID is the greatest length of nsid, in characters.
+const MaxNSID = 128
 
 // Prefixes wider than these hold more than any one organisation has, so a
 // resolver for them would be an open one.
@@ -47,6 +57,16 @@ func (c *checker) dns() {
 		}
 	}
 	c.outsideData("dns/zone-file", c.DNS.ZoneFile)
+	switch {
+	case len(c.DNS.NSID) > MaxNSID:
+		c.fail("dns/nsid", "", "nsid has at most %d characters, this one has %d", MaxNSID, len(c.DNS.NSID))
+	case strings.ContainsFunc(c.DNS.NSID, func(r rune) bool { return r < ' ' || r > '~' }):
+		c.fail("dns/nsid", "", "nsid is in printable ASCII, unlike %s", quote(c.DNS.NSID))
+	}
+	if c.outsideData("dns/cookie-secret-file", c.DNS.CookieSecretFile) {
+		c.unpublished("dns/cookie-secret-file", c.DNS.CookieSecretFile, "the secrets", "put them beside utopia.toml")
+	}
+
 	c.keys()
 	c.zones()
 }

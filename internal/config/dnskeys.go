@@ -63,11 +63,8 @@ func (c *checker) keys() {
 
 // keyFile refuses a file that would be lost or seen where it is.
 func (c *checker) keyFile(path, file string) {
-	if file == "" || !c.outsideData(path, file) {
-		return
-	}
-	if folder, key := c.publishedIn(file); key != "" {
-		c.fail(path, "put it beside utopia.toml", "the secret would be published: it is inside %s, which is %s", quote(folder), key)
+	if c.outsideData(path, file) {
+		c.unpublished(path, file, "the secret", "put it beside utopia.toml")
 	}
 }
 

@@ -14,8 +14,7 @@ func (c *checker) log() {
 	if c.Log.Transcript == "" {
 		return
 	}
-	if folder, key := c.publishedIn(c.Log.Transcript); key != "" {
-		c.fail(path, `put it into data/ or beside utopia.toml`, "the transcripts would be published: they are inside %s, which is %s", quote(folder), key)
+	if !c.unpublished(path, c.Log.Transcript, "the transcripts", "put it into data/ or beside utopia.toml") {
 		return
 	}
 	switch {
@@ -26,17 +25,4 @@ func (c *checker) log() {
 		c.fail(path, `give it a name such as "data/transcript.jsonl"`, "transcripts in data/ have a name that ends in .jsonl, unlike %s",
 			quote(c.Log.Transcript))
 	}
-}
-
-// publishedIn returns the folder that publishes the file of a path, and the
-// setting that names the folder; "" and "" when none does.
-func (c *checker) publishedIn(path string) (folder, key string) {
-	for _, f := range []struct{ key, path string }{
-		{"web.root", c.Web.Root}, {"ftp.publish", c.FTP.Publish}, {"p2p.seed", c.P2P.Seed},
-	} {
-		if f.path != "" && within(c.Resolve(path), c.Resolve(f.path)) {
-			return f.path, f.key
-		}
-	}
-	return "", ""
 }

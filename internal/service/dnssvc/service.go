@@ -75,6 +75,14 @@ type Options struct {
 	TTL       time.Duration // of our records, whole seconds; DefaultTTL when zero
 	ZoneFiles []string      // master files with more records of the domain; what they $INCLUDE lies beside or below them
 
+	Rotate           bool           // the addresses of a name are given in another order each time (RFC 1794)
+	NSID             string         // for clients that ask which server answers (RFC 5001); "" tells nothing
+	RateLimit        int            // responses of one kind to one network a second over UDP; 0 for no limits
+	Slip             int            // every how many of those beyond are sent truncated; 0 for none
+	Unlimited        []netip.Prefix // networks to which RateLimit does not apply
+	CookieSecretFile string         // secrets that servers share, one on each line; "" for one of our own
+	Limited          *Limited       // counts what RateLimit kept back; nil for nothing
+
 	Host      host.Host
 	Addresses []netip.Addr // to listen on
 	Port      uint16       // with the offset; 0 takes any free one
@@ -100,7 +108,8 @@ type Service struct {
 type state struct {
 	Options
 	made
-	zones *zone.Set
+	zones   *zone.Set
+	protect *protection
 }
 
 // New makes the zone. It opens no socket: whatever is wrong with the settings
@@ -129,7 +138,11 @@ func newState(opts Options, m made) (*state, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &state{Options: opts, made: m, zones: set}, nil
+	p, err := newProtection(opts, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	return &state{opts, m, set, p}, nil
 }
 
 // Replace takes next's zone and settings over when next listens on the same
@@ -142,11 +155,14 @@ func (s *Service) Replace(next *Service) bool {
 		return false
 	}
 	m := succeed(old, other.made, other.Log)
-	st, err := newState(other.Options, m)
+	set, err := zone.NewSet(m.zone)
 	if err != nil {
 		return false // cannot happen: one zone has no namesake
 	}
-	s.current.Store(st)
+	if err := other.protect.inherit(old.protect); err != nil {
+		return false // cannot happen: both were made from good settings
+	}
+	s.current.Store(&state{other.Options, m, set, other.protect})
 	return true
 }
 
@@ -268,7 +284,12 @@ type inForce struct{ s *Service }
 
 // Respond implements dnsserver.Handler.
 func (f inForce) Respond(dst, query []byte, from dnsserver.Client) []byte {
-	return authority.Respond(f.s.current.Load().zones, dst, query, from.MaxUDP)
+	st, now := f.s.current.Load(), time.Now()
+	out, outcome := st.protect.at(now).Respond(st.zones, dst, query, clientOf(from), now)
+	if outcome != authority.Answered {
+		st.Limited.count(outcome)
+	}
+	return out
 }
 
 // Admit implements dnsserver.Guard; the server has it only where there is a
