@@ -16,6 +16,7 @@ const text = `# A topic.
 zone example.test.
 @ NS ns1
 end
+refuses: knot: it does not want to
 
 case: a question [RFC 1034 4.3.2]
 Q: www.example.test. IN A +edns=4096 +do
@@ -37,12 +38,15 @@ func TestReadAndRewrite(t *testing.T) {
 	if len(f.Zones) != 1 || f.Zones[0] != (Zone{"example.test.", "@ NS ns1\n"}) || len(f.Cases) != 1 {
 		t.Fatalf("%+v", f)
 	}
+	if !maps.Equal(f.Refuses, map[string]string{"knot": "it does not want to"}) {
+		t.Errorf("%v", f.Refuses)
+	}
 	c := f.Cases[0]
 	differs := map[string]string{"nsd": "they do as they like", "knot": "they do as they like", "bind": "it does not"}
-	if c.Title != "a question" || c.RFC != "1034 4.3.2" || c.Line != 7 || len(c.Want) != 2 || !maps.Equal(c.Differs, differs) {
+	if c.Title != "a question" || c.RFC != "1034 4.3.2" || c.Line != 8 || len(c.Want) != 2 || !maps.Equal(c.Differs, differs) {
 		t.Errorf("%+v", c)
 	}
-	if err := f.Rewrite(map[int][]string{7: c.Want}); err != nil {
+	if err := f.Rewrite(map[int][]string{8: c.Want}); err != nil {
 		t.Fatal(err)
 	}
 	if got, _ := os.ReadFile(path); string(got) != text {
@@ -54,9 +58,11 @@ func TestReadFindsFault(t *testing.T) {
 	for bad, want := range map[string]string{
 		"zone a.\n":                                  "1: the zone has no end",
 		"Q: a. IN A\n":                               `1: what is this? "Q: a. IN A"`,
+		"refuses: nsd\n":                             "1: want servers: reason, not",
+		"case: a [RFC 1]\nrefuses: nsd: no\n":        "2: what is this?",
 		"case: a title\n":                            "1: want case: title [RFC number section]",
 		"\ncase: a [RFC 1]\nX: y\n":                  `3: what is this? "X: y"`,
-		"case: a [RFC 1]\ndiffers: nsd\n":            "2: want differs: servers: reason",
+		"case: a [RFC 1]\ndiffers: nsd\n":            "2: want servers: reason, not",
 		"case: a [RFC 1]\ndiffers: nsd, nsd: twice.": "2: nsd has two reasons",
 	} {
 		path := filepath.Join(t.TempDir(), "a.txt")

@@ -13,6 +13,8 @@ type File struct {
 	Path  string
 	Zones []Zone
 	Cases []*Case
+	// Refuses holds the other servers that do not load these zones, each with the reason.
+	Refuses map[string]string
 
 	lines []string
 }
@@ -41,7 +43,7 @@ func Read(path string) (*File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("dialogue: %w", err)
 	}
-	f := &File{Path: path, lines: strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")}
+	f := &File{Path: path, Refuses: map[string]string{}, lines: strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")}
 	for i := 0; i < len(f.lines); i++ {
 		line := f.lines[i]
 		if name, ok := strings.CutPrefix(line, "zone "); ok {
@@ -66,6 +68,9 @@ func Read(path string) (*File, error) {
 // line reads a line of a case.
 func (f *File) line(line string, number int) error {
 	tag, rest, _ := strings.Cut(line, ": ")
+	if tag == "refuses" && len(f.Cases) == 0 {
+		return reasons(f.Refuses, line, rest)
+	}
 	if tag == "case" {
 		m := titleForm.FindStringSubmatch(rest)
 		if m == nil {
@@ -84,18 +89,24 @@ func (f *File) line(line string, number int) error {
 	case "A":
 		c.Want = append(c.Want, rest)
 	case "differs":
-		servers, reason, ok := strings.Cut(rest, ": ")
-		if !ok || reason == "" {
-			return fmt.Errorf("want differs: servers: reason, not %q", line)
-		}
-		for s := range strings.SplitSeq(servers, ", ") {
-			if c.Differs[s] != "" {
-				return fmt.Errorf("%s has two reasons", s)
-			}
-			c.Differs[s] = reason
-		}
+		return reasons(c.Differs, line, rest)
 	default:
 		return fmt.Errorf("what is this? %q", line)
+	}
+	return nil
+}
+
+// reasons notes why some servers do otherwise: "nsd, bind: because".
+func reasons(of map[string]string, line, rest string) error {
+	servers, reason, ok := strings.Cut(rest, ": ")
+	if !ok || reason == "" {
+		return fmt.Errorf("want servers: reason, not %q", line)
+	}
+	for s := range strings.SplitSeq(servers, ", ") {
+		if of[s] != "" {
+			return fmt.Errorf("%s has two reasons", s)
+		}
+		of[s] = reason
 	}
 	return nil
 }
