@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"sync"
 	"testing"
 
@@ -23,6 +24,12 @@ type baker struct {
 var serverCookie = bytes.Repeat([]byte{0xab}, 16)
 
 func honestBaker(sent []byte) []byte { return append(bytes.Clone(sent[:8]), serverCookie...) }
+
+func (b *baker) seen() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.shown)
+}
 
 func (b *baker) answer(t testing.TB, wire []byte) []byte {
 	m := answerTo(t, wire)
@@ -73,11 +80,11 @@ func TestCookiesAreRemembered(t *testing.T) {
 		}
 	}
 	for _, b := range []*baker{one, two} {
-		if len(b.shown) != 2 || len(b.shown[0]) != 16 || b.shown[1] != b.shown[0]+hex.EncodeToString(serverCookie) {
-			t.Errorf("shown %q", b.shown)
+		if len(b.seen()) != 2 || len(b.seen()[0]) != 16 || b.seen()[1] != b.seen()[0]+hex.EncodeToString(serverCookie) {
+			t.Errorf("shown %q", b.seen())
 		}
 	}
-	if one.shown[0] == two.shown[0] {
+	if one.seen()[0] == two.seen()[0] {
 		t.Error("two servers could tell that it is the same client")
 	}
 	a, err := c.Exchange(t.Context(), first.addr, testQuery())
@@ -101,8 +108,8 @@ func TestNoCookieWithoutEDNSOrWish(t *testing.T) {
 	if _, err := New(withCookies()).Exchange(t.Context(), r.addr, q); err != nil {
 		t.Fatal(err)
 	}
-	if fmt.Sprint(b.shown) != "[ ]" {
-		t.Errorf("shown %q", b.shown)
+	if fmt.Sprint(b.seen()) != "[ ]" {
+		t.Errorf("shown %q", b.seen())
 	}
 }
 
@@ -185,8 +192,8 @@ func TestOwnCookie(t *testing.T) {
 	q := testQuery()
 	q.EDNS.Options = []dns.Option{{Code: dns.OptionCookie, Data: []byte("12345678")}}
 	a, err := New(withCookies()).Exchange(t.Context(), r.addr, q)
-	if err != nil || a.Message.Rcode != dns.RcodeBadCookie || a.Tries != 1 || b.shown[0] != hex.EncodeToString([]byte("12345678")) {
-		t.Errorf("%+v, %v, shown %q", a, err, b.shown)
+	if err != nil || a.Message.Rcode != dns.RcodeBadCookie || a.Tries != 1 || b.seen()[0] != hex.EncodeToString([]byte("12345678")) {
+		t.Errorf("%+v, %v, shown %q", a, err, b.seen())
 	}
 }
 
