@@ -10,8 +10,9 @@ func newReload(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "reload",
 		Short: "Make the running instance read utopia.toml anew",
-		Long: `Reload makes the running instance read utopia.toml and the zone file anew, as SIGHUP does. Services whose
-settings have changed take them over; a file with an error changes nothing, and the error is shown.`,
+		Long: `Reload makes the running instance read utopia.toml and the zone files anew, as SIGHUP does. Services whose
+settings have changed take them over. Settings with an error change nothing; a zone file with an error leaves its zone
+as it was. The error is shown, and it ends with 1.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			done, err := s.instance().Reload(c.Context())

@@ -73,7 +73,11 @@ func (a *answerer) resolve(name dns.Name) {
 	for {
 		z := a.set.FindFor(name, a.qtype)
 		if z == nil {
-			if len(a.r.Answer) == 0 {
+			switch {
+			case len(a.r.Answer) > 0:
+			case a.set.Missing(name, a.qtype):
+				fail(a.r, dns.RcodeServFail, dns.EDENotReady)
+			default:
 				fail(a.r, dns.RcodeRefused, dns.EDENotAuthoritative)
 			}
 			return // the chain leaves our zones: the client goes on

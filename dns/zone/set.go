@@ -27,18 +27,8 @@ func NewSet(zones ...*Zone) (*Set, error) {
 
 // Find gives the deepest zone that a name is in, nil when there is none.
 func (s *Set) Find(name dns.Name) *Zone {
-	if s == nil || len(s.zones) == 0 {
-		return nil
-	}
-	for n := name.Canonical(); n != ""; n = n.Parent() {
-		if z, ok := s.zones[n]; ok {
-			return z
-		}
-		if n == dns.Root {
-			break
-		}
-	}
-	return nil
+	z, _ := s.deepest(name)
+	return z
 }
 
 // FindFor is Find for a question: DS records belong to the parent side of a
@@ -46,7 +36,7 @@ func (s *Set) Find(name dns.Name) *Zone {
 // where the set has one.
 func (s *Set) FindFor(name dns.Name, t dns.Type) *Zone {
 	z := s.Find(name)
-	if z == nil || t != dns.TypeDS || name == dns.Root || !z.apex.Equal(name) {
+	if t != dns.TypeDS || name == dns.Root || z == nil && !s.has(name) || z != nil && !z.apex.Equal(name) {
 		return z
 	}
 	if parent := s.Find(name.Parent()); parent != nil {
@@ -62,7 +52,9 @@ func (s *Set) Zones() []*Zone {
 	}
 	out := make([]*Zone, 0, len(s.zones))
 	for _, z := range s.zones {
-		out = append(out, z)
+		if z != nil {
+			out = append(out, z)
+		}
 	}
 	slices.SortFunc(out, func(a, b *Zone) int { return a.apex.Compare(b.apex) })
 	return out

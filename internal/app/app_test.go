@@ -256,6 +256,67 @@ func TestStatusOfAServiceThatHasNotBegun(t *testing.T) {
 	}
 }
 
+// TestAZoneFileWithAnError: its zone stays as it was, the others and all else move on.
+func TestAZoneFileWithAnError(t *testing.T) {
+	dir, _ := folderFor(t)
+	write := func(name, text string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const top = "@ 60 SOA ns1 h 1 2 3 4 5\n@ 60 NS ns1\nns1 60 A 192.0.2.1\n"
+	edit(t, dir, "", "\n[dns]\nzone-file = \"extra.zone\"\n[dns.zones]\n\"one.test\" = { file = \"one.zone\" }\n\"two.test\" = { file = \"two.zone\" }\n")
+	write("extra.zone", "x 60 A 192.0.2.1\n")
+	write("one.zone", top)
+	write("two.zone", top)
+	a, _ := start(t, dir)
+	before := mustBeUp(t, a, dnsName, webName, socketName, consoleName)
+	if len(before.Warnings) > 0 {
+		t.Errorf("warnings %q", before.Warnings)
+	}
+
+	write("extra.zone", "x 60 A nonsense\n")
+	write("one.zone", top+"y 60 MX nonsense\n")
+	write("two.zone", strings.Replace(top, "h 1 2", "h 2 2", 1))
+	edit(t, dir, "", "[log]\nlevel = \"error\"\n")
+	done, err := a.Reload(context.Background())
+	if err != nil || !slices.Equal(done.Changed, []string{"log", dnsName}) {
+		t.Errorf("%+v, %v", done, err)
+	}
+	failed := strings.Join(done.Failed, "\n")
+	for _, want := range []string{
+		"is served as it was before:\n" + filepath.Join(dir, "extra.zone") + `:1:8: bad A data: not understood: "nonsense" (in: x 60 A nonsense)`,
+		"dns: one.test is served as it was before:\n" + filepath.Join(dir, "one.zone") + ":4:9: ",
+	} {
+		if !strings.Contains(failed, want) {
+			t.Errorf("%q is not in\n%s", want, failed)
+		}
+	}
+	if len(done.Failed) != 2 || len(done.Warnings) != 0 {
+		t.Errorf("%+v", done)
+	}
+	status := mustBeUp(t, a, dnsName, webName, socketName, consoleName)
+	if !strings.Contains(strings.Join(status.Warnings, "\n"), "zone one.test is served as it was before:\n") {
+		t.Errorf("the status does not tell of it: %q", status.Warnings)
+	}
+	if _, err := CheckSettings(filepath.Join(dir, ConfigFile)); err == nil || !strings.Contains(err.Error(), "extra.zone:1:8") {
+		t.Errorf("the check says %v", err)
+	}
+	// The same again: nothing has changed, and it is told again.
+	if done, err = a.Reload(context.Background()); err != nil || len(done.Changed) != 0 || len(done.Failed) != 2 {
+		t.Errorf("again: %+v, %v", done, err)
+	}
+	write("extra.zone", "x 60 A 192.0.2.2\n")
+	if _, err := CheckSettings(filepath.Join(dir, ConfigFile)); err == nil || !strings.Contains(err.Error(), "one.zone:4:9") {
+		t.Errorf("the check of another zone says %v", err)
+	}
+	write("one.zone", top)
+	if done, err = a.Reload(context.Background()); err != nil || len(done.Failed) != 0 || len(done.Changed) != 1 {
+		t.Errorf("mended: %+v, %v", done, err)
+	}
+}
+
 func TestReload(t *testing.T) {
 	dir, address := folderFor(t)
 	a, _ := start(t, dir)
@@ -264,7 +325,6 @@ func TestReload(t *testing.T) {
 
 	for _, bad := range []struct{ from, to, want string }{
 		{"", "\nnonsense\n", "utopia.toml:"},
-		{"", "\n[dns]\nzone-file = \"missing.zone\"\n", "missing.zone"},
 		{"", "\n[log]\ntranscript = \"no/such/folder/t.jsonl\"\n", "log.transcript"},
 	} {
 		saved, _ := os.ReadFile(filepath.Join(dir, ConfigFile))

@@ -115,23 +115,30 @@ func (a *App) buildDNS(cfg *config.Config) (part, error) {
 	opts.Host, opts.Log, opts.Transcript = a.opts.Host, a.log, a.observer.Recorder()
 	opts.Guard, opts.Meter = a.guards.byService[dnsName], a.observer.Meter(dnsName)
 	opts.Limited = &a.guards.responses
+	opts.Before = a.names()
 	service, err := dnssvc.New(opts)
 	if err != nil {
 		return part{}, err
 	}
-	settings := []any{cfg.Domain, cfg.Address, opts.Port, opts.Records, cfg.DNS}
-	files := opts.ZoneFiles
-	if opts.CookieSecretFile != "" {
-		files = append(slices.Clip(files), opts.CookieSecretFile)
+	for _, f := range service.Failed() {
+		a.log.Error("a zone is not what its file says", "zone", f.Zone, "served as before", f.Kept, "err", f.Err)
 	}
-	for _, path := range files {
-		text, err := os.ReadFile(path) // it may have changed while the settings have not
+	// The files may have changed while the settings have not.
+	settings := []any{cfg.Domain, cfg.Address, opts.Port, opts.Records, cfg.DNS, service.Fingerprint()}
+	if opts.CookieSecretFile != "" {
+		text, err := os.ReadFile(opts.CookieSecretFile)
 		if err != nil {
 			return part{}, fmt.Errorf("the name server's file: %w", err)
 		}
 		settings = append(settings, sha256.Sum256(text))
 	}
 	return newPart(dnsName, service, settings), nil
+}
+
+// names returns the name server that runs, or nil.
+func (a *App) names() *dnssvc.Service {
+	s, _ := a.supervisor.Service(dnsName).(*dnssvc.Service)
+	return s
 }
 
 // dnsOptions are the options that the settings alone decide.
@@ -148,6 +155,11 @@ func dnsOptions(cfg *config.Config) dnssvc.Options {
 	}
 	if cfg.DNS.ZoneFile != "" {
 		opts.ZoneFiles = []string{cfg.Resolve(cfg.DNS.ZoneFile)}
+	}
+	for _, z := range cfg.DNS.Zones {
+		if z.File != "" {
+			opts.Zones = append(opts.Zones, dnssvc.Zone{Name: z.Name, File: cfg.Resolve(z.File)})
+		}
 	}
 	return opts
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // Reload reads the settings and the files that they name anew. Whatever is wrong with them leaves everything as it
-// is. Then each service takes its new settings over, without closing its sockets where it listens on the same ones.
+// is, but for an error in a zone file, which keeps its zone alone as it is. Then each service takes its new settings over, without closing its sockets where it listens on the same ones.
 // Where it must close them, what is under way has the stop-timeout of the settings to end.
 func (a *App) Reload(ctx context.Context) (control.Reloaded, error) {
 	a.change.Lock()
@@ -49,6 +49,9 @@ func (a *App) Reload(ctx context.Context) (control.Reloaded, error) {
 	a.accounts().ReplaceUsers(accountUsers(next))
 	done := control.Reloaded{Changed: changed}
 	a.exchange(ctx, parts, &done)
+	for _, f := range a.failedZones() {
+		done.Failed = append(done.Failed, dnsName+": "+f)
+	}
 	done.Warnings = a.warnings(next)
 	return done, nil
 }

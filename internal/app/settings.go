@@ -117,6 +117,12 @@ func CheckSettings(path string) ([]Problem, error) {
 	if err != nil {
 		return nil, err
 	}
+	for _, f := range names.Failed() {
+		err = errors.Join(err, f.Err)
+	}
+	if err != nil {
+		return nil, err
+	}
 	warnings := slices.Clone(cfg.Warnings)
 	for _, w := range names.Warnings() {
 		warnings = append(warnings, zoneProblem(w))

@@ -16,7 +16,6 @@ import (
 	"github.com/network-utopia/utopia/host"
 	"github.com/network-utopia/utopia/internal/config"
 	"github.com/network-utopia/utopia/internal/control"
-	"github.com/network-utopia/utopia/internal/service/dnssvc"
 	"github.com/network-utopia/utopia/internal/supervise"
 	"github.com/network-utopia/utopia/transcript"
 )
@@ -37,6 +36,9 @@ func (a *App) Status(ctx context.Context, check bool) (control.Status, error) {
 	s := control.Status{
 		Domain: cfg.Domain, Version: a.opts.Version, PID: os.Getpid(), Folder: cfg.Dir(), Started: a.started,
 		Warnings: a.warnings(cfg),
+	}
+	for _, f := range a.failedZones() {
+		s.Warnings = append(s.Warnings, "zone "+f)
 	}
 	parts := a.running()
 	for _, h := range a.health(parts) {
@@ -137,9 +139,20 @@ func (a *App) warnings(cfg *config.Config) []string {
 	for _, w := range cfg.Warnings {
 		list = append(list, fmt.Sprintf("%s:%d:%d: %s", config.FileName, w.Line, w.Column, w.Message))
 	}
-	if d, ok := a.supervisor.Service(dnsName).(*dnssvc.Service); ok {
+	if d := a.names(); d != nil {
 		for _, w := range d.Warnings() {
 			list = append(list, zoneProblem(w).String())
+		}
+	}
+	return list
+}
+
+// failedZones are the zones whose files have errors.
+func (a *App) failedZones() []string {
+	var list []string
+	if d := a.names(); d != nil {
+		for _, f := range d.Failed() {
+			list = append(list, f.String())
 		}
 	}
 	return list

@@ -27,7 +27,7 @@ type DNS struct {
 	DNSSEC     string   `toml:"dnssec" default:"on" enum:"on,nsec3,off" later:"does not sign zones yet" doc:"For the domain's own zone: as in dns.zones."`
 
 	Keys  []Key  `toml:"keys" names:"key" doc:"The keys that messages between servers are signed with (TSIG, RFC 8945): one entry for each, by the name that both sides know it by."`
-	Zones []Zone `toml:"zones" names:"zone" later:"does not serve further zones yet" doc:"Zones beside the domain's own, by name: \"example.org\" = { file = \"example.org.zone\" }."`
+	Zones []Zone `toml:"zones" names:"zone" doc:"Zones beside the domain's own, by name: \"example.org\" = { file = \"example.org.zone\" }."`
 }
 
 // MaxNSID is the greatest length of nsid, in characters.

@@ -33,7 +33,7 @@ func (s *Service) Check(ctx context.Context) error {
 func (s *Service) ask(ctx context.Context, conn net.Conn, e control.Endpoint) error {
 	var id [2]byte
 	_, _ = rand.Read(id[:]) // never fails
-	before := s.current.Load().zone
+	before := s.current.Load().own().zone
 	q := dns.NewQuery(binary.BigEndian.Uint16(id[:]), before.Apex(), dns.TypeSOA)
 	wire, err := q.Append(nil, 0)
 	if err != nil {
@@ -49,7 +49,7 @@ func (s *Service) ask(ctx context.Context, conn net.Conn, e control.Endpoint) er
 		return err
 	}
 	// A reload may come between: either serial is right.
-	return judge(q, answer, before.SOA().Serial, s.current.Load().zone.SOA().Serial)
+	return judge(q, answer, before.SOA().Serial, s.current.Load().own().zone.SOA().Serial)
 }
 
 func judge(q *dns.Message, wire []byte, serials ...uint32) error {

@@ -9,6 +9,11 @@
 // our IPv6 address. A CNAME, DNAME or delegation of the user's at a name leaves
 // none of ours there.
 //
+// Zones beside the domain's own come from their files as they stand there. Where
+// a zone's file has an error the zone stays as it was, and the others move on;
+// of one that has never been there nothing is known, and questions about it get
+// SERVFAIL.
+//
 // # Serials
 //
 // The SOA's serial is the time at which the zone was made, in seconds since
@@ -74,6 +79,11 @@ type Options struct {
 	Records   []netip.Addr  // the addresses that the domain's records give
 	TTL       time.Duration // of our records, whole seconds; DefaultTTL when zero
 	ZoneFiles []string      // master files with more records of the domain; what they $INCLUDE lies beside or below them
+	Zones     []Zone        // beside the domain's own
+
+	// Before is the service that this one is to take the place of, or nil: what
+	// cannot be made anew is taken from there.
+	Before *Service
 
 	Rotate           bool           // the addresses of a name are given in another order each time (RFC 1794)
 	NSID             string         // for clients that ask which server answers (RFC 5001); "" tells nothing
@@ -107,24 +117,30 @@ type Service struct {
 // state is what Replace takes over.
 type state struct {
 	Options
-	made
-	zones   *zone.Set
+	zones   []made // the domain's own first
+	set     *zone.Set
 	protect *protection
 }
 
-// New makes the zone. It opens no socket: whatever is wrong with the settings
-// and zone files comes to light here. An error of a zone file is of type
-// zone.Problems.
+// New makes the zones. It opens no socket: whatever is wrong with the settings
+// and zone files comes to light here. An error of the domain's own zone, where
+// there is none to keep, is returned; in a zone file it is of type
+// zone.Problems. Failed tells of the others.
 func New(opts Options) (*Service, error) {
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)
 	}
 	opts.Addresses = slices.Clone(opts.Addresses)
-	m, err := makeZone(opts, uint32(time.Now().Unix()))
+	var before *state
+	if opts.Before != nil {
+		before = opts.Before.current.Load()
+		opts.Before = nil // it may go
+	}
+	zones, err := makeZones(opts, before, uint32(time.Now().Unix()))
 	if err != nil {
 		return nil, fmt.Errorf("the name server: %w", err)
 	}
-	st, err := newState(opts, m)
+	st, err := newState(opts, zones)
 	if err != nil {
 		return nil, fmt.Errorf("the name server: %w", err)
 	}
@@ -133,8 +149,8 @@ func New(opts Options) (*Service, error) {
 	return s, nil
 }
 
-func newState(opts Options, m made) (*state, error) {
-	set, err := zone.NewSet(m.zone)
+func newState(opts Options, zones []made) (*state, error) {
+	set, err := setOf(zones)
 	if err != nil {
 		return nil, err
 	}
@@ -142,52 +158,32 @@ func newState(opts Options, m made) (*state, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &state{opts, m, set, p}, nil
+	return &state{opts, zones, set, p}, nil
 }
 
-// Replace takes next's zone and settings over when next listens on the same
+// Replace takes next's zones and settings over when next listens on the same
 // addresses, and says whether it did. Queries are answered all the time; each
-// sees the old zone or the new one. Next must not be started.
+// sees the old zones or the new ones. Next must not be started.
 func (s *Service) Replace(next *Service) bool {
 	old, other := s.current.Load(), next.current.Load()
 	if old.Host != other.Host || old.Port != other.Port || !slices.Equal(old.Addresses, other.Addresses) ||
 		(old.Guard == nil) != (other.Guard == nil) {
 		return false
 	}
-	m := succeed(old, other.made, other.Log)
-	set, err := zone.NewSet(m.zone)
+	zones := slices.Clone(other.zones)
+	for i, m := range zones {
+		zones[i] = succeed(old.find(m.name), m, other.Log)
+	}
+	set, err := setOf(zones)
 	if err != nil {
-		return false // cannot happen: one zone has no namesake
+		return false // cannot happen: they were a set before
 	}
 	if err := other.protect.inherit(old.protect); err != nil {
 		return false // cannot happen: both were made from good settings
 	}
-	s.current.Store(&state{other.Options, m, set, other.protect})
+	s.current.Store(&state{other.Options, zones, set, other.protect})
 	return true
 }
-
-// succeed gives the zone that comes after the one of old, with its serial.
-func succeed(old *state, next made, log *slog.Logger) made {
-	if old.zone.SameContent(next.zone) {
-		if !next.ownSerial {
-			next.zone = old.zone
-		}
-		return next
-	}
-	before, now := old.zone.SOA().Serial, next.zone.SOA().Serial
-	switch {
-	case old.zone.Apex() != next.zone.Apex() || zone.SerialAfter(now, before):
-	case next.ownSerial:
-		log.Warn("the zone has changed, and the serial of its SOA has not gone up: secondary servers will not notice",
-			"zone", next.zone.Apex().String(), "before", before, "now", now)
-	default:
-		next.zone = next.zone.WithSerial(before + 1)
-	}
-	return next
-}
-
-// Warnings are what is odd about the zone that is served.
-func (s *Service) Warnings() zone.Problems { return slices.Clone(s.current.Load().warnings) }
 
 // Endpoints tells where the service listens; before Start, where it will.
 func (s *Service) Endpoints() []control.Endpoint {
@@ -285,7 +281,7 @@ type inForce struct{ s *Service }
 // Respond implements dnsserver.Handler.
 func (f inForce) Respond(dst, query []byte, from dnsserver.Client) []byte {
 	st, now := f.s.current.Load(), time.Now()
-	out, outcome := st.protect.at(now).Respond(st.zones, dst, query, clientOf(from), now)
+	out, outcome := st.protect.at(now).Respond(st.set, dst, query, clientOf(from), now)
 	if outcome != authority.Answered {
 		st.Limited.count(outcome)
 	}

@@ -227,7 +227,7 @@ func TestReplaceWithoutAGap(t *testing.T) {
 			}
 		})
 	}
-	serial := s.current.Load().zone.SOA().Serial
+	serial := s.current.Load().own().zone.SOA().Serial
 	for i := range 20 {
 		opts := options()
 		opts.Host = s.current.Load().Host
@@ -235,7 +235,7 @@ func TestReplaceWithoutAGap(t *testing.T) {
 		if !s.Replace(newService(t, opts)) {
 			t.Fatal("not replaced")
 		}
-		now := s.current.Load().zone.SOA().Serial
+		now := s.current.Load().own().zone.SOA().Serial
 		if !zone.SerialAfter(now, serial) {
 			t.Fatalf("serial %d after %d", now, serial)
 		}
@@ -284,13 +284,13 @@ func TestSerial(t *testing.T) {
 	base := options()
 	s := newService(t, base)
 	now := uint32(time.Now().Unix())
-	first := s.current.Load().zone
+	first := s.current.Load().own().zone
 	if d := now - first.SOA().Serial; d > 5 {
 		t.Errorf("serial %d at %d", first.SOA().Serial, now)
 	}
 	same := newService(t, base)
-	same.current.Load().zone = same.current.Load().zone.WithSerial(now + 1000)
-	if !s.Replace(same) || s.current.Load().zone != first {
+	same.current.Load().own().zone = same.current.Load().own().zone.WithSerial(now + 1000)
+	if !s.Replace(same) || s.current.Load().own().zone != first {
 		t.Error("nothing has changed, and the zone has")
 	}
 	changed := base
@@ -298,13 +298,13 @@ func TestSerial(t *testing.T) {
 	if !s.Replace(newService(t, changed)) {
 		t.Fatal("not replaced")
 	}
-	if got := s.current.Load().zone.SOA().Serial; !zone.SerialAfter(got, first.SOA().Serial) {
+	if got := s.current.Load().own().zone.SOA().Serial; !zone.SerialAfter(got, first.SOA().Serial) {
 		t.Errorf("serial %d after %d", got, first.SOA().Serial)
 	}
 	// The clock went back: the serial does not.
-	s.current.Load().zone = s.current.Load().zone.WithSerial(now + 5000)
-	if !s.Replace(newService(t, base)) || s.current.Load().zone.SOA().Serial != now+5001 {
-		t.Errorf("serial %d, want %d", s.current.Load().zone.SOA().Serial, now+5001)
+	s.current.Load().own().zone = s.current.Load().own().zone.WithSerial(now + 5000)
+	if !s.Replace(newService(t, base)) || s.current.Load().own().zone.SOA().Serial != now+5001 {
+		t.Errorf("serial %d, want %d", s.current.Load().own().zone.SOA().Serial, now+5001)
 	}
 }
 
@@ -331,7 +331,7 @@ func withFile(t *testing.T, text string) Options {
 // zoneText gives a zone without its SOA, one record a line.
 func zoneText(s *Service) string {
 	var b strings.Builder
-	for rr := range s.current.Load().zone.All() {
+	for rr := range s.current.Load().own().zone.All() {
 		if _, isSOA := rr.SOA(); !isSOA {
 			b.WriteString(strings.TrimSuffix(strings.ReplaceAll(strings.ReplaceAll(rr.String(), "\t", " "), "networkutopia.test.", "@"), " ") + "\n")
 		}
@@ -375,7 +375,7 @@ func TestUsersRecordsWin(t *testing.T) {
 		if sorted(got) != sorted(tt.want) {
 			t.Errorf("%s: got\n%swant\n%s", name, got, tt.want)
 		}
-		soa := s.current.Load().zone.SOA()
+		soa := s.current.Load().own().zone.SOA()
 		if soa.MName.String() != "ns1.networkutopia.test." || soa.Minimum != negativeTTL {
 			t.Errorf("%s: %+v", name, soa)
 		}
@@ -393,7 +393,7 @@ func TestUsersSOA(t *testing.T) {
 	var logged bytes.Buffer
 	opts.Log = slog.New(slog.NewTextHandler(&logged, nil))
 	s := newService(t, opts)
-	if got := s.current.Load().zone.SOA(); got.Serial != 41 || got.MName.String() != "a.example.com." {
+	if got := s.current.Load().own().zone.SOA(); got.Serial != 41 || got.MName.String() != "a.example.com." {
 		t.Errorf("%+v", got)
 	}
 	next := func(text string) {
@@ -404,15 +404,15 @@ func TestUsersSOA(t *testing.T) {
 		}
 	}
 	next(strings.Replace(soa, "41", "42", 1) + "new 60 A 192.0.2.1\n")
-	if got := s.current.Load().zone.SOA().Serial; got != 42 || strings.Contains(logged.String(), "has not gone up") {
+	if got := s.current.Load().own().zone.SOA().Serial; got != 42 || strings.Contains(logged.String(), "has not gone up") {
 		t.Errorf("serial %d\n%s", got, &logged)
 	}
 	next(strings.Replace(soa, "41", "43", 1) + "new 60 A 192.0.2.1\n")
-	if got := s.current.Load().zone.SOA().Serial; got != 43 {
+	if got := s.current.Load().own().zone.SOA().Serial; got != 43 {
 		t.Errorf("the user's new serial alone: %d", got)
 	}
 	next(strings.Replace(soa, "41", "43", 1) + "new 60 A 192.0.2.2\n")
-	if got := s.current.Load().zone.SOA().Serial; got != 43 || !strings.Contains(logged.String(), "has not gone up") {
+	if got := s.current.Load().own().zone.SOA().Serial; got != 43 || !strings.Contains(logged.String(), "has not gone up") {
 		t.Errorf("serial %d\n%s", got, &logged)
 	}
 }

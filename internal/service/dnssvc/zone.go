@@ -1,10 +1,7 @@
 package dnssvc
 
 import (
-	"errors"
-	"fmt"
-	"os"
-	"path/filepath"
+	"crypto/sha256"
 	"time"
 
 	"github.com/network-utopia/utopia/dns"
@@ -20,76 +17,26 @@ const (
 	negativeTTL = 300
 )
 
-// made is a zone that was made.
-type made struct {
-	zone      *zone.Zone
-	warnings  zone.Problems
-	ownSerial bool // the SOA is the user's
-}
-
-// makeZone joins the user's records and ours.
-func makeZone(opts Options, serial uint32) (made, error) {
-	apex, err := dns.ParseName(fqdn(opts.Domain), dns.Root)
-	if err == nil && apex == dns.Root {
-		err = errors.New("no domain")
+// makeOwn joins the user's records of the domain and ours. The name is right
+// even where there is an error.
+func makeOwn(opts Options, serial uint32) (m made, err error) {
+	if m.name, err = zoneName(opts.Domain); err != nil {
+		return m, err
 	}
-	if err != nil {
-		return made{}, err
-	}
-	b := zone.NewBuilder(apex)
+	b := zone.NewBuilder(m.name)
+	sum := sha256.New()
 	for _, file := range opts.ZoneFiles {
-		records, err := readFile(file, apex)
-		if err != nil {
-			return made{}, err
-		}
-		for _, r := range records {
-			b.Add(r)
+		if err := readFile(file, m.name, b, sum); err != nil {
+			return m, err
 		}
 	}
-	own := b.Has(apex, dns.TypeSOA)
-	if err := addOurs(b, apex, opts, serial); err != nil {
-		return made{}, err
+	m.sum = [sha256.Size]byte(sum.Sum(nil))
+	m.ownSerial = b.Has(m.name, dns.TypeSOA)
+	if err := addOurs(b, m.name, opts, serial); err != nil {
+		return m, err
 	}
-	z, warnings, err := b.Build()
-	if err != nil {
-		return made{}, err
-	}
-	return made{z, warnings, own}, nil
-}
-
-// readFile reads a master file. What it includes must lie in its folder or
-// below: the folder is opened as a root that nothing leads out of.
-func readFile(path string, apex dns.Name) (records []zone.Record, err error) {
-	dir, name := filepath.Split(path)
-	if dir == "" {
-		dir = "."
-	}
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return nil, fmt.Errorf("zone file: %w", err)
-	}
-	defer func() { err = errors.Join(err, root.Close()) }()
-	// To open a named pipe would wait for its writer, and nothing would end that.
-	if info, err := root.Stat(name); err == nil && !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("zone file %s is a folder or device", path)
-	}
-	f, err := root.Open(name)
-	if err != nil {
-		return nil, fmt.Errorf("zone file %s: %w", path, err)
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	records, err = zone.Read(f, zone.ReadOptions{Origin: apex, File: name, Include: root.FS()})
-	var problems zone.Problems
-	if errors.As(err, &problems) {
-		for i := range problems {
-			problems[i].Pos.File = filepath.Join(dir, problems[i].Pos.File)
-		}
-		return nil, problems
-	}
-	for i := range records {
-		records[i].Pos.File = filepath.Join(dir, records[i].Pos.File)
-	}
-	return records, err
+	m.zone, m.warnings, err = b.Build()
+	return m, err
 }
 
 // addOurs adds the records that Utopia makes, where the user has none.

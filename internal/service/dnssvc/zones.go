@@ -1,0 +1,199 @@
+package dnssvc
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+
+	"github.com/network-utopia/utopia/dns"
+	"github.com/network-utopia/utopia/dns/zone"
+)
+
+// Zone is a zone beside the domain's own that is kept here.
+type Zone struct {
+	Name string // with or without its final dot
+	File string // its master file; what that includes lies beside or below it
+}
+
+// made is a zone that was made.
+type made struct {
+	name      dns.Name
+	zone      *zone.Zone // nil while the zone is missing: there is nothing to answer from
+	warnings  zone.Problems
+	ownSerial bool              // the SOA is the user's
+	sum       [sha256.Size]byte // of the files that it was made from
+	failed    error             // why it is not what its files say by now; nil when it is
+}
+
+// Failed is a zone that could not be made from its files.
+type Failed struct {
+	Zone string // without its final dot
+	Kept bool   // it is served as it was before; otherwise questions about it get SERVFAIL
+	Err  error  // zone.Problems, or why a file cannot be read
+}
+
+// String says what has become of the zone, and why.
+func (f Failed) String() string {
+	what := "is not served"
+	if f.Kept {
+		what = "is served as it was before"
+	}
+	return fmt.Sprintf("%s %s:\n%v", f.Zone, what, f.Err)
+}
+
+// Failed are the zones that are not as their files would have them.
+func (s *Service) Failed() []Failed {
+	var all []Failed
+	for _, m := range s.current.Load().zones {
+		if m.failed != nil {
+			all = append(all, Failed{strings.TrimSuffix(m.name.String(), "."), m.zone != nil, m.failed})
+		}
+	}
+	return all
+}
+
+// Warnings are what is odd about the zones that are served.
+func (s *Service) Warnings() zone.Problems {
+	var all zone.Problems
+	for _, m := range s.current.Load().zones {
+		all = append(all, m.warnings...)
+	}
+	return all
+}
+
+// Fingerprint stands for the text of all zone files as it is in force.
+func (s *Service) Fingerprint() [sha256.Size]byte {
+	h := sha256.New()
+	for _, m := range s.current.Load().zones {
+		h.Write([]byte(m.name)) // never fails
+		h.Write(m.sum[:])
+	}
+	return [sha256.Size]byte(h.Sum(nil))
+}
+
+// own gives the domain's own zone.
+func (st *state) own() *made { return &st.zones[0] }
+
+// find gives the zone of a name, or nil.
+func (st *state) find(name dns.Name) *made {
+	if st != nil {
+		if i := slices.IndexFunc(st.zones, func(m made) bool { return m.name == name }); i >= 0 {
+			return &st.zones[i]
+		}
+	}
+	return nil
+}
+
+// makeZones makes the domain's own zone and the others. One whose file has an
+// error stays as before has it; where that has none, it is missing, and the
+// domain's own zone is an error then.
+func makeZones(opts Options, before *state, serial uint32) ([]made, error) {
+	own, err := makeOwn(opts, serial)
+	if err != nil {
+		if own = keep(own, before.find(own.name), err); own.zone == nil {
+			return nil, err
+		}
+	}
+	all := []made{own}
+	for _, z := range opts.Zones {
+		m, err := makeOther(z)
+		if m.name == "" {
+			return nil, err
+		}
+		if err != nil {
+			m = keep(m, before.find(m.name), err)
+		}
+		all = append(all, m)
+	}
+	return all, nil
+}
+
+// keep gives what is served of a zone whose files have an error: what was
+// served before, if anything.
+func keep(m made, before *made, err error) made {
+	m = made{name: m.name, sum: m.sum}
+	if before != nil {
+		m = *before
+	}
+	m.failed = err
+	return m
+}
+
+// makeOther makes a zone from its file alone.
+func makeOther(z Zone) (made, error) {
+	name, err := zoneName(z.Name)
+	if err != nil {
+		return made{}, err
+	}
+	m := made{name: name, ownSerial: true}
+	b := zone.NewBuilder(name)
+	sum := sha256.New()
+	err = readFile(z.File, name, b, sum)
+	m.sum = [sha256.Size]byte(sum.Sum(nil))
+	if err == nil {
+		m.zone, m.warnings, err = b.Build()
+	}
+	return m, err
+}
+
+// zoneName reads the name of a zone.
+func zoneName(s string) (dns.Name, error) {
+	name, err := dns.ParseName(fqdn(s), dns.Root)
+	if err == nil && name == dns.Root {
+		err = errors.New("no domain")
+	}
+	if err != nil {
+		return "", err
+	}
+	return name.Canonical(), nil
+}
+
+// setOf puts the zones together that are to be answered from.
+func setOf(zones []made) (*zone.Set, error) {
+	var there []*zone.Zone
+	var missing []dns.Name
+	for i, m := range zones {
+		if slices.ContainsFunc(zones[:i], func(other made) bool { return other.name == m.name }) {
+			return nil, fmt.Errorf("zone %s is there twice", m.name)
+		}
+		if m.zone != nil {
+			there = append(there, m.zone)
+		} else {
+			missing = append(missing, m.name)
+		}
+	}
+	set, err := zone.NewSet(there...)
+	if err != nil || len(missing) == 0 {
+		return set, err
+	}
+	return set.WithMissing(missing...), nil
+}
+
+// succeed gives the zone that comes after before, with its serial. Before is
+// nil where there was none.
+func succeed(before *made, next made, log *slog.Logger) made {
+	switch {
+	case before == nil || before.zone == nil:
+		return next
+	case next.failed != nil:
+		return keep(next, before, next.failed)
+	case before.zone.SameContent(next.zone):
+		if !next.ownSerial {
+			next.zone = before.zone
+		}
+		return next
+	}
+	was, now := before.zone.SOA().Serial, next.zone.SOA().Serial
+	switch {
+	case zone.SerialAfter(now, was):
+	case next.ownSerial:
+		log.Warn("the zone has changed, and the serial of its SOA has not gone up: secondary servers will not notice",
+			"zone", next.name.String(), "before", was, "now", now)
+	default:
+		next.zone = next.zone.WithSerial(was + 1)
+	}
+	return next
+}
