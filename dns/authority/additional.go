@@ -43,8 +43,8 @@ func (a *answerer) addresses(host dns.Name, referring *zone.Zone) {
 		return
 	}
 	for _, t := range [...]dns.Type{dns.TypeA, dns.TypeAAAA} {
-		if s, ok := node.RRset(t); ok && !a.has(a.r.Answer, host, t) {
-			a.r.Additional = s.Append(a.r.Additional, host)
+		if node.Has(t) && !a.has(a.r.Answer, host, t) {
+			a.r.Additional = a.appendSet(a.r.Additional, node, t, host)
 		}
 	}
 }

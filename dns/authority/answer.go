@@ -14,13 +14,13 @@ const MaxChain = 16
 func Answer(set *zone.Set, q *dns.Message) *dns.Message {
 	r := q.Reply(dns.RcodeSuccess)
 	if q.EDNS != nil {
-		// RFC 3225 section 3: DO is copied. Without signatures it says no more.
+		// RFC 3225 section 3: DO is copied.
 		r.EDNS = &dns.EDNS{UDPSize: DefaultUDPSize, DO: q.EDNS.DO}
 	}
 	if code, ede := refusal(q); code != dns.RcodeSuccess {
 		return fail(r, code, ede)
 	}
-	a := answerer{set: set, r: r, qtype: q.Question[0].Type}
+	a := answerer{set: set, r: r, qtype: q.Question[0].Type, do: q.EDNS != nil && q.EDNS.DO}
 	a.resolve(q.Question[0].Name)
 	a.additional()
 	return r
@@ -63,6 +63,7 @@ type answerer struct {
 	set   *zone.Set
 	r     *dns.Message
 	qtype dns.Type
+	do    bool       // DNSSEC records are wanted (RFC 4035 section 3.1)
 	chain int        // aliases followed so far
 	glue  *zone.Zone // the zone that a referral came from
 }
@@ -106,30 +107,46 @@ func (a *answerer) step(z *zone.Zone, name dns.Name) (next dns.Name, again bool)
 	case zone.None:
 		a.r.Rcode = dns.RcodeNXDomain
 		a.negative(z)
+		a.proveNoName(z, m.Encloser, name)
 		return "", false
+	}
+	if m.Kind == zone.Wildcard {
+		a.proveWildcard(z, m.Encloser, name)
 	}
 	// What stands at the cut itself beside DS belongs to the child.
 	if m.Kind != zone.Cut {
 		if a.qtype == dns.TypeANY {
-			a.any(z, m.Node, name)
+			a.any(z, m, name)
 			return "", false
 		}
-		if alias, ok := m.Node.RRset(dns.TypeCNAME); ok && a.qtype != dns.TypeCNAME {
-			return a.follow(alias, name)
+		if m.Node.Has(dns.TypeCNAME) && a.qtype != dns.TypeCNAME {
+			return a.follow(m.Node, name)
 		}
 	}
-	if s, ok := m.Node.RRset(a.qtype); ok {
-		a.r.Answer = s.Append(a.r.Answer, name)
+	if m.Node.Has(a.qtype) {
+		a.r.Answer = a.appendSet(a.r.Answer, m.Node, a.qtype, name)
 	} else {
-		a.negative(z)
+		a.noData(z, m, name)
 	}
 	return "", false
+}
+
+// appendSet appends what a node owns of a type, with its signatures where they
+// are wanted: under the owner's name, or that which a wildcard stands for.
+func (a *answerer) appendSet(dst []dns.RR, node zone.Node, t dns.Type, owner dns.Name) []dns.RR {
+	set, _ := node.RRset(t)
+	dst = set.Append(dst, owner)
+	if a.do {
+		dst = node.Signatures(t).Append(dst, owner)
+	}
+	return dst
 }
 
 // refer points at the servers of a delegated zone.
 func (a *answerer) refer(z *zone.Zone, cut zone.Node) {
 	ns, _ := cut.RRset(dns.TypeNS)
 	a.r.Authority = ns.Append(a.r.Authority, cut.Name())
+	a.proveReferral(z, cut)
 	a.glue = z
 }
 
@@ -141,12 +158,13 @@ func (a *answerer) mayFollow(name dns.Name) bool {
 }
 
 // follow adds a CNAME and gives its target.
-func (a *answerer) follow(alias zone.RRset, name dns.Name) (next dns.Name, again bool) {
+func (a *answerer) follow(node zone.Node, name dns.Name) (next dns.Name, again bool) {
 	if !a.mayFollow(name) {
 		return "", false
 	}
-	a.r.Answer = alias.Append(a.r.Answer, name)
-	return a.r.Answer[len(a.r.Answer)-1].Target()
+	at := len(a.r.Answer)
+	a.r.Answer = a.appendSet(a.r.Answer, node, dns.TypeCNAME, name)
+	return a.r.Answer[at].Target()
 }
 
 // redirect applies a DNAME: it and a CNAME made from it (RFC 6672 section
@@ -157,7 +175,7 @@ func (a *answerer) redirect(node zone.Node, name dns.Name) (next dns.Name, again
 	}
 	set, _ := node.RRset(dns.TypeDNAME)
 	if !a.has(a.r.Answer, node.Name(), dns.TypeDNAME) {
-		a.r.Answer = set.Append(a.r.Answer, node.Name())
+		a.r.Answer = a.appendSet(a.r.Answer, node, dns.TypeDNAME, node.Name())
 	}
 	next, err := name.ReplaceSuffix(node.Name(), dns.Name(set.Data[0]))
 	if err != nil {
@@ -170,20 +188,28 @@ func (a *answerer) redirect(node zone.Node, name dns.Name) (next dns.Name, again
 
 // any gives one RRset (RFC 8482 section 4.1): enough to see that the name is
 // there, too little to be worth an attack.
-func (a *answerer) any(z *zone.Zone, node zone.Node, name dns.Name) {
-	if sets := node.Sets(); len(sets) > 0 {
-		a.r.Answer = sets[0].Append(a.r.Answer, name)
+func (a *answerer) any(z *zone.Zone, m zone.Match, name dns.Name) {
+	if sets := m.Node.Sets(); len(sets) > 0 {
+		a.r.Answer = a.appendSet(a.r.Answer, m.Node, sets[0].Type, name)
 		return
 	}
+	a.noData(z, m, name)
+}
+
+// noData says that the name exists and owns no records of the type.
+func (a *answerer) noData(z *zone.Zone, m zone.Match, name dns.Name) {
 	a.negative(z)
+	a.proveNoData(z, m, name)
 }
 
 // negative adds the SOA, which says for how long there is nothing (RFC 2308
 // section 3).
 func (a *answerer) negative(z *zone.Zone) {
-	s, _ := z.Top().RRset(dns.TypeSOA)
-	s.TTL = min(s.TTL, z.SOA().Minimum)
-	a.r.Authority = s.Append(a.r.Authority, z.Top().Name())
+	at := len(a.r.Authority)
+	a.r.Authority = a.appendSet(a.r.Authority, z.Top(), dns.TypeSOA, z.Top().Name())
+	for i := at; i < len(a.r.Authority); i++ {
+		a.r.Authority[i].TTL = min(a.r.Authority[i].TTL, z.SOA().Minimum)
+	}
 }
 
 // has says whether a section holds an RRset.

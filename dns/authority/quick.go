@@ -130,9 +130,6 @@ func (q *plainQuery) find(set *zone.Set) bool {
 		return false
 	}
 	q.found = q.zone.Plain(name, q.kind, q.do)
-	if q.do && q.found.SignaturesCount > 0 {
-		return false // the full lane does not sign yet
-	}
 	return q.found.Found != zone.NotPlain && (q.found.Found != zone.Records || plainType(q.kind))
 }
 

@@ -164,7 +164,7 @@ func TestQuickly(t *testing.T) {
 		{"ent.example.test.", dns.TypeA, false, true},
 		{"x.star.example.test.", dns.TypeA, false, true},
 		{"blocked.star.example.test.", dns.TypeA, false, true},
-		{"a.signed.test.", dns.TypeA, true, false},
+		{"a.signed.test.", dns.TypeA, true, true},
 		{"no.signed.test.", dns.TypeA, false, true},
 		{"no.signed.test.", dns.TypeA, true, false}, // a proof
 		{"a.signed.test.", dns.TypeAAAA, true, false},
