@@ -1,9 +1,15 @@
 package interop
 
 import (
+	"bytes"
+	"fmt"
+	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 )
 
 // dnsSection are the settings of a server that has everything to add to an answer.
@@ -46,6 +52,7 @@ func TestEDNSOptions(t *testing.T) {
 		{"dig", "+subnet=192.0.2.0/24 www.a.test", []string{"NOERROR"}, ""},
 		{"dig", "+ednsopt=65001:abcd www.a.test", []string{"NOERROR"}, ""},
 		{"dig", "www.example.org", []string{"REFUSED", `EDE: 20 \(Not Authoritative\): \(no zone of this server has the name\)`}, ""},
+		{"delv", "-i spread.a.test A", []string{`spread\.a\.test\.\s+60\s+IN\s+A\s+192\.0\.2\.[12]`}, ""},
 		{"dig", "+tcp a.test AXFR", []string{"Transfer failed"}, ""},
 	} {
 		out, _ := ask(t, "", foreign(t, c.client), append([]string{"@" + in.address, "-p", "8053"}, strings.Fields(c.ask)...)...)
@@ -86,7 +93,7 @@ func TestCookiesGoOn(t *testing.T) {
 	}
 }
 
-// TestCookiesOfOthers: BIND and Knot with the secret take our cookies, and we take theirs (RFC 9018 section 1 is about that).
+// TestRotationAsDigSeesIt: each address comes first for some.
 func TestRotationAsDigSeesIt(t *testing.T) {
 	t.Parallel()
 	dig := foreign(t, "dig")
@@ -99,5 +106,92 @@ func TestRotationAsDigSeesIt(t *testing.T) {
 	}
 	if !first["192.0.2.1"] || !first["192.0.2.2"] {
 		t.Errorf("first stood %v", first)
+	}
+}
+
+// others are servers that make cookies with a secret that they are given. Their settings are for zone a.test.
+var others = map[string]struct {
+	settings string // %[1]s address, %[2]s folder
+	args     []string
+}{
+	"nsd": {`server:
+  ip-address: %[1]s@8053
+  username: ""
+  chroot: ""
+  zonesdir: "%[2]s"
+  pidfile: "%[2]s/pid"
+  database: ""
+  xfrdfile: "%[2]s/xfrd"
+  zonelistfile: "%[2]s/zones"
+  answer-cookie: yes
+  cookie-secret: e5e973e5a6b2a43f48e7dc849e37bfcf
+remote-control:
+  control-enable: no
+zone:
+  name: a.test
+  zonefile: zone
+`, []string{"-d", "-c"}},
+	"knotd": {`server:
+  listen: %[1]s@8053
+  rundir: "%[2]s"
+  udp-workers: 1
+  tcp-workers: 1
+database:
+  storage: "%[2]s/db"
+mod-cookies:
+  - id: shared
+    secret: 0xe5e973e5a6b2a43f48e7dc849e37bfcf
+template:
+  - id: default
+    storage: "%[2]s"
+    global-module: mod-cookies/shared
+zone:
+  - domain: a.test
+    file: zone
+`, []string{"-c"}},
+}
+
+// TestCookiesOfOthers: NSD and Knot with our secret take our cookies, and we take theirs (RFC 9018 section 1).
+func TestCookiesOfOthers(t *testing.T) {
+	t.Parallel()
+	dig := foreign(t, "dig")
+	ours := withOptions(t, "a.test", dnsSection)
+	cookie := regexp.MustCompile(`COOKIE: ([0-9a-f]{48})`)
+	given := func(address, option string) string {
+		out, _ := ask(t, "", dig, "@"+address, "-p", "8053", option, "+tries=1", "+time=2", "a.test", "SOA")
+		if m := cookie.FindStringSubmatch(out); m != nil {
+			return m[1]
+		}
+		return out
+	}
+	for name, other := range others {
+		dir, address := t.TempDir(), freshAddress(t)
+		in := &instance{t: t, dir: dir}
+		in.write("zone", "@ 60 SOA ns.a.test. host.a.test. 1 2 3 4 5\n@ 60 NS ns.a.test.\nns 60 A 192.0.2.1\n")
+		in.write("conf", fmt.Sprintf(other.settings, address, dir))
+		c := exec.Command(foreign(t, name), append(other.args, filepath.Join(dir, "conf"))...)
+		var said bytes.Buffer
+		c.Stdout, c.Stderr = &said, &said
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			_ = c.Process.Signal(syscall.SIGTERM)
+			_ = c.Wait()
+		})
+		theirs := given(address, "+cookie")
+		for end := time.Now().Add(10 * time.Second); len(theirs) != 48 && time.Now().Before(end); theirs = given(address, "+cookie") {
+			time.Sleep(50 * time.Millisecond)
+		}
+		if len(theirs) != 48 {
+			t.Fatalf("%s gives no cookie: %s\n%s", name, theirs, &said)
+		}
+		if again := given(ours.address, "+cookie="+theirs); again != theirs {
+			t.Errorf("we make %s of the cookie of %s, %s", again, name, theirs)
+		}
+		mine := given(ours.address, "+cookie")
+		if again := given(address, "+cookie="+mine); again != mine {
+			t.Errorf("%s makes %s of our cookie, %s", name, again, mine)
+		}
 	}
 }
