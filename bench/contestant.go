@@ -103,8 +103,17 @@ enabled = false
 level = "warn"
 `
 
+// Offsets above this would move a service past the last port, and Utopia refuses them.
+const (
+	dnsPort   = 53
+	maxOffset = 58_000
+)
+
 func (u ours) start(ctx context.Context, zoneFile string) (running, error) {
 	at, err := loopback()
+	for err == nil && at.Port() > maxOffset+dnsPort {
+		at, err = loopback()
+	}
 	if err != nil {
 		return running{}, err
 	}
@@ -112,7 +121,6 @@ func (u ours) start(ctx context.Context, zoneFile string) (running, error) {
 	if err != nil {
 		return running{}, err
 	}
-	const dnsPort = 53
 	text := fmt.Sprintf(settings, zoneName[:len(zoneName)-1], at.Addr(), int(at.Port())-dnsPort)
 	if err := os.WriteFile(filepath.Join(dir, "utopia.toml"), []byte(text), 0o600); err != nil {
 		return running{}, err
@@ -121,35 +129,72 @@ func (u ours) start(ctx context.Context, zoneFile string) (running, error) {
 	if err := os.Link(zoneFile, filepath.Join(dir, "bench.zone")); err != nil {
 		return running{}, err
 	}
-	log, err := os.Create(filepath.Join(dir, "log"))
+	up, err := startUp(ctx, u.binary, dir, u.threads)
 	if err != nil {
 		return running{}, err
 	}
-	c := exec.CommandContext(context.WithoutCancel(ctx), u.binary, "up")
-	c.Dir, c.Stdout, c.Stderr, c.SysProcAttr = dir, log, log, foreign.EndsWithUs()
-	c.Env = append(os.Environ(), "GOMAXPROCS="+strconv.Itoa(u.threads))
-	if err := c.Start(); err != nil {
-		return running{}, errors.Join(err, log.Close())
-	}
-	r := running{pid: c.Process.Pid, address: at, stop: func() error {
-		_ = c.Process.Signal(syscall.SIGTERM) // an error means that it has ended, and Wait says how
-		return errors.Join(ended(c), log.Close(), os.RemoveAll(dir))
-	}}
-	if err := r.wait(ctx); err != nil {
-		said, _ := os.ReadFile(log.Name())
-		return running{}, errors.Join(fmt.Errorf("%w\n%s", err, said), r.stop())
+	r := running{pid: up.process.Process.Pid, address: at, stop: up.stop}
+	waiting, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(up.ended, func() { cancel(errors.New("it has ended")) })()
+	if err := r.wait(waiting); err != nil {
+		return running{}, errors.Join(err, up.stop())
 	}
 	return r, nil
 }
 
-// ended waits for a process that was told to end, and says how it did, if badly.
-func ended(c *exec.Cmd) error {
-	hard := time.AfterFunc(20*time.Second, func() { _ = c.Process.Kill() })
-	defer hard.Stop()
-	if err := c.Wait(); err != nil {
-		return fmt.Errorf("utopia up ended badly: %w", err)
+// up is a running utopia up.
+type up struct {
+	process *exec.Cmd
+	dir     string
+	log     *os.File
+	ended   context.Context // until the process has ended
+	err     error           // how it did; to be read after that
+}
+
+func startUp(ctx context.Context, binary, dir string, threads int) (*up, error) {
+	log, err := os.Create(filepath.Join(dir, "log"))
+	if err != nil {
+		return nil, err
 	}
-	return nil
+	c := exec.CommandContext(context.WithoutCancel(ctx), binary, "up")
+	c.Dir, c.Stdout, c.Stderr, c.SysProcAttr = dir, log, log, foreign.EndsWithUs()
+	c.Env = append(os.Environ(), "GOMAXPROCS="+strconv.Itoa(threads))
+	if err := c.Start(); err != nil {
+		return nil, errors.Join(err, log.Close())
+	}
+	ended, end := context.WithCancel(context.Background())
+	u := &up{process: c, dir: dir, log: log, ended: ended}
+	go func() {
+		u.err = c.Wait()
+		end()
+	}()
+	return u, nil
+}
+
+// said is what it printed.
+func (u *up) said() string {
+	text, err := os.ReadFile(u.log.Name())
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
+}
+
+// stop ends it, and is an error when it ended badly.
+func (u *up) stop() error {
+	_ = u.process.Process.Signal(syscall.SIGTERM) // an error means that it has ended
+	select {
+	case <-u.ended.Done():
+	case <-time.After(20 * time.Second):
+		_ = u.process.Process.Kill()
+		<-u.ended.Done()
+	}
+	err := u.err
+	if err != nil {
+		err = fmt.Errorf("utopia up ended badly: %w\n%s", err, u.said())
+	}
+	return errors.Join(err, u.log.Close(), os.RemoveAll(u.dir))
 }
 
 // build makes our binary, as a user would.
