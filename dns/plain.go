@@ -125,12 +125,12 @@ func (p *plain) name() {
 		p.odd = true
 		return
 	}
+	p.anyName(w)
+}
+
+func (p *plain) anyName(w []byte) {
 	out, err := appendName(p.out, w, p.origin)
-	if err != nil {
-		p.odd = true
-		return
-	}
-	p.out = out
+	p.out, p.odd = out, p.odd || err != nil
 }
 
 // isSpecial names what means something else than itself in a name.

@@ -103,7 +103,7 @@ func (p *plain) relay() {
 		p.odd = p.odd || err != nil || addr.Is4() != (kind == 1) || addr.Zone() != ""
 		p.out = append(p.out, addr.AsSlice()...)
 	case 3:
-		p.name()
+		p.anyName(p.word())
 	default:
 		p.odd = true // it has no form but the generic one
 	}

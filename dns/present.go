@@ -115,13 +115,13 @@ func plainRR(words [][]byte, origin Name, ttl uint32) (RR, error) {
 	}
 	p := plain{words: words, origin: origin}
 	p.name()
-	for range 2 {
-		if len(p.words) == 0 {
-			break
-		}
-		if v, ok := plainNumber(p.words[0]); ok && v <= MaxTTL {
-			ttl = uint32(v)
-		} else if !strings.EqualFold(string(p.words[0]), "IN") {
+	var stated, class bool
+	for len(p.words) > 0 {
+		if v, ok := plainNumber(p.words[0]); ok && !stated && v <= MaxTTL {
+			ttl, stated = uint32(v), true
+		} else if !class && strings.EqualFold(string(p.words[0]), "IN") {
+			class = true
+		} else {
 			break
 		}
 		p.words = p.words[1:]

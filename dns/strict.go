@@ -34,6 +34,12 @@ func refusal(t Type, data []byte) string {
 		if len(data) == 4 {
 			return "the key is missing"
 		}
+	case TypeRRSIG:
+		if len(data) > 18 {
+			if n, err := wireNameLen(data[18:]); err == nil && 18+n == len(data) {
+				return "the signature is missing"
+			}
+		}
 	case TypeTLSA, TypeSMIMEA:
 		if len(data) == 3 {
 			return "the data of the certificate is missing"
