@@ -2,10 +2,10 @@
 // the zones that it has and a query, the response. It is an engine: no I/O, no
 // goroutines, no logging, and nothing remembered from one query to the next.
 //
-// Answer works on messages, Respond on what goes over the wire.
+// Answer works on messages, Respond on what goes over the wire, and a Transfer
+// is a zone on its way to a secondary.
 //
 // RFCs: 1034 section 4.3.2 and 1035 (the algorithm), 2181 (cuts, TTLs, TC),
-// 2308 (negative answers), 4592 (wildcards), 5936 section 2.2 (AXFR is
-// refused), 6604 (the code of a chain), 6672 (DNAME), 6891 (EDNS), 8482 (ANY),
+// 1995 (IXFR), 2308 (negative answers), 4592 (wildcards), 5936 (AXFR), 6604 (the code of a chain), 6672 (DNAME), 6891 (EDNS), 8482 (ANY),
 // 8914 (extended errors), 9471 (glue), 9619 (one question).
 package authority

@@ -30,3 +30,23 @@ func ExampleAnswer() {
 	// answer 4711 NXDOMAIN aa 0/1/0 no.example.test. IN A
 	// answer 4711 REFUSED 0/0/0 example.com. IN A
 }
+
+func ExampleTransfer() {
+	apex := dns.MustParseName("example.test.")
+	text := "@ 300 SOA ns1 hostmaster 1 7200 900 1209600 60\n@ 300 NS ns1\nns1 300 A 192.0.2.1\n"
+	z, _, err := zone.Load(strings.NewReader(text), zone.ReadOptions{Origin: apex})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	t, code := authority.NewTransfer(z, zone.History{}, dns.NewQuery(1, apex, dns.TypeAXFR), authority.TransferOptions{})
+	if code != dns.RcodeSuccess {
+		fmt.Println(code)
+		return
+	}
+	for wire, err := range t.Messages() {
+		m, parseErr := dns.Parse(wire)
+		fmt.Println(t.Kind, len(m.Answer), m.Answer[0].Type, m.Answer[3].Type, err, parseErr)
+	}
+	// Output: full 4 SOA SOA <nil> <nil>
+}

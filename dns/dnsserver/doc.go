@@ -7,6 +7,9 @@
 // here. Over TCP queries may be pipelined; each connection has bounds on its
 // time, its messages and what it holds in memory.
 //
+// A StreamHandler answers with several messages, one after the other: a zone
+// transfer, of which a bounded number run, each for a bounded time.
+//
 // RFCs: 1035 section 4.2 (transports), 5625 section 4.2 (responses are not
 // answered), 6891 section 6.2 (UDP sizes), 7766 (TCP).
 package dnsserver

@@ -18,8 +18,11 @@ const (
 	DefaultMaxConns     = 1000     // TCP connections at once
 	DefaultMaxQueries   = 10_000   // queries on one TCP connection
 	DefaultMaxQuery     = 16 << 10 // octets of a query over TCP
+	DefaultMaxStreams   = 10       // responses of several messages at once
 	DefaultIdleTimeout  = 10 * time.Second
 	DefaultWriteTimeout = 10 * time.Second
+	// DefaultStreamTimeout is for all messages of a response.
+	DefaultStreamTimeout = 30 * time.Minute
 )
 
 // ErrServerClosed is what Serve and ServePacket return after Shutdown.
@@ -114,6 +117,7 @@ const (
 	RefusedConns    Refusal = "conns"    // Options.MaxConns
 	RefusedQueries  Refusal = "queries"  // Options.MaxQueries: answered as far as that
 	RefusedSize     Refusal = "size"     // Options.MaxQuery
+	RefusedStreams  Refusal = "streams"  // Options.MaxStreams
 	RefusedIdle     Refusal = "idle"     // Options.IdleTimeout
 	RefusedWrite    Refusal = "write"    // Options.WriteTimeout, or the client is gone
 )
@@ -137,6 +141,9 @@ type Options struct {
 	IdleTimeout  time.Duration // for the next query to be there, whole
 	WriteTimeout time.Duration // for responses to leave
 
+	MaxStreams    int           // responses of several messages at once, as zone transfers are; more get SERVFAIL
+	StreamTimeout time.Duration // for all messages of one; WriteTimeout counts for each
+
 	// Quiet says of which clients nothing is recorded or counted and to whom Rate
 	// does not apply: a service that asks itself whether it is well, also while
 	// it is flooded. It is asked for each datagram and for the first query of a
@@ -156,6 +163,7 @@ func (o Options) withDefaults() Options {
 	def(&o.MaxConns, DefaultMaxConns)
 	def(&o.MaxQueries, DefaultMaxQueries)
 	def(&o.MaxQuery, DefaultMaxQuery)
+	def(&o.MaxStreams, DefaultMaxStreams)
 	o.MaxUDPSize = max(o.MaxUDPSize, dns.MinUDPSize)
 	o.MaxQuery = min(max(o.MaxQuery, dns.HeaderLen), dns.MaxMessageLen)
 	if o.IdleTimeout <= 0 {
@@ -163,6 +171,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.WriteTimeout <= 0 {
 		o.WriteTimeout = DefaultWriteTimeout
+	}
+	if o.StreamTimeout <= 0 {
+		o.StreamTimeout = DefaultStreamTimeout
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"github.com/network-utopia/utopia/dns"
@@ -17,8 +18,9 @@ const service = "dns"
 
 // Server answers DNS queries on any number of sockets and listeners.
 type Server struct {
-	opts Options
-	loop *serve.Loop
+	opts    Options
+	loop    *serve.Loop
+	streams atomic.Int64 // responses of several messages that are being sent
 }
 
 // New makes a server that serves nothing yet.

@@ -164,9 +164,15 @@ func (c *session) answer(query []byte) bool {
 		c.x = c.exchange(c.from)
 	}
 	record(c.x, transcript.Received, query)
+	why := c.unfit(query, c.from)
+	if why == "" {
+		if messages, ok := c.messagesFor(query); ok {
+			return c.streamed(query, messages, start)
+		}
+	}
 	at := len(c.out)
 	c.out = append(c.out, 0, 0)
-	switch why := c.unfit(query, c.from); why {
+	switch why {
 	case "":
 		c.out = c.respond(c.out, query, c.from)
 	case RefusedRate:
