@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -22,7 +21,9 @@ import (
 type asker struct {
 	client  *dnsclient.Client
 	servers []string // as the user names them, without ports
-	port    uint16
+	port    string   // "" for that of the transport
+	// exchange asks one server; nil for the client's own way.
+	exchange func(ctx context.Context, server string, q *dns.Message) (*dnsclient.Answer, error)
 }
 
 // told is an answer with what was asked, which an answer to a bad question may leave out.
@@ -33,18 +34,23 @@ type told struct {
 	when   time.Time
 }
 
-// ask asks the servers in turn, until one answers. The errors end the command with 3 where no server answered, and
-// with 1 where one did and made no sense.
+// ask asks the servers in turn, until one answers and makes sense. The errors end the command with 3 where no server
+// answered, and with 1 where one did and made no sense.
 func (a asker) ask(ctx context.Context, q *dns.Message) (told, error) {
+	exchange := a.exchange
+	if exchange == nil {
+		exchange = a.client.Exchange
+	}
 	var last error
 	for _, server := range a.servers {
-		answer, err := a.client.Exchange(ctx, a.address(server), q)
+		answer, err := exchange(ctx, a.address(server), q)
 		if err == nil {
 			return told{answer, q.Question[0], server, time.Now()}, nil
 		}
-		last = err
-		var failed *dnsclient.Error
-		if ctx.Err() != nil || !errors.As(err, &failed) || !failed.Temporary() {
+		if last == nil || !answeredBadly(last) { // that one answered at all says more than the silence of the next
+			last = err
+		}
+		if ctx.Err() != nil || errors.Is(err, dnsclient.ErrQuery) {
 			break
 		}
 	}
@@ -52,14 +58,26 @@ func (a asker) ask(ctx context.Context, q *dns.Message) (told, error) {
 }
 
 func (a asker) address(server string) string {
-	return net.JoinHostPort(server, strconv.Itoa(int(a.port)))
+	if a.port == "" {
+		return server
+	}
+	return net.JoinHostPort(server, a.port)
+}
+
+// answeredBadly says whether there was an answer, which is no use.
+func answeredBadly(err error) bool {
+	var code *dnsclient.RcodeError
+	return errors.As(err, &code) || slices.ContainsFunc([]error{
+		dnsclient.ErrMalformed, dnsclient.ErrTooLong, dnsclient.ErrCertificate, dnsclient.ErrHTTP, dnsclient.ErrTSIG,
+		dnsclient.ErrTransfer, dnsclient.ErrLame, dnsclient.ErrNoServers, dnsclient.ErrTraceLimit,
+	}, func(kind error) bool { return errors.Is(err, kind) })
 }
 
 func (a asker) failure(ctx context.Context, err error) error {
 	switch {
 	case ctx.Err() != nil:
 		return err
-	case errors.Is(err, dnsclient.ErrMalformed), errors.Is(err, dnsclient.ErrTooLong):
+	case answeredBadly(err):
 		return err
 	case errors.Is(err, dnsclient.ErrQuery):
 		return usage("%w", err)
@@ -72,9 +90,9 @@ func (a asker) failure(ctx context.Context, err error) error {
 
 // hint helps whoever asked the machine itself on the standard port, where an instance without privileges is not.
 func (a asker) hint(err error) string {
-	const standard = 53
 	addr, bad := netip.ParseAddr(a.servers[len(a.servers)-1])
-	if bad != nil || !addr.IsLoopback() || a.port != standard || !errors.Is(err, dnsclient.ErrUnreachable) {
+	standard := a.port == "" || a.port == dnsclient.DefaultPort
+	if bad != nil || !addr.IsLoopback() || !standard || !errors.Is(err, dnsclient.ErrUnreachable) {
 		return ""
 	}
 	return "\nhint: utopia up answers on port 8053 for a .test domain, or when it runs unprivileged: -p 8053"

@@ -82,7 +82,7 @@ func TestInterruptedQuestion(t *testing.T) {
 	t.Parallel()
 	address := rawServer(t, func([]byte) [][]byte { return nil })
 	s := &session{network: host.NewOS(host.OSOptions{})}
-	q, err := parseDig([]string{"@" + address, "x.test"}, noGlobals)
+	q, err := parseDig([]string{"@" + address, "x.test"}, noGlobals, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +97,7 @@ func TestInterruptedQuestion(t *testing.T) {
 
 func TestFailureExitCodes(t *testing.T) {
 	t.Parallel()
-	a := asker{servers: []string{"192.0.2.1"}, port: 53}
+	a := asker{servers: []string{"192.0.2.1"}}
 	for _, c := range []struct {
 		err  error
 		code int

@@ -3,6 +3,7 @@ package main
 import (
 	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,97 +13,228 @@ import (
 	"github.com/network-utopia/utopia/dns/dnsclient"
 )
 
-// digQuestion is what the arguments of dig say.
-type digQuestion struct {
-	args []string // as given, for the first line of the output
-	help bool
+// digCall is what one line of arguments says: one question or several.
+type digCall struct {
+	args      []string // as given, for the first line of the output
+	help      bool
+	greeted   bool   // the first lines are printed
+	batch     string // the file of -f; "" without one
+	questions []*digQuestion
+	base      *digQuestion // with what each question begins, also those of the file
+	*digAll
+}
 
-	server    string // after @; empty for those of the system
-	port      uint16
-	ipVersion int // 4, 6, or 0 for either
+// many says whether there may be several answers.
+func (c *digCall) many() bool {
+	if len(c.questions) != 1 || c.batch != "" {
+		return true
+	}
+	q := c.questions[0]
+	return q.trace || q.chain || q.transfer()
+}
+
+// digAll is what holds for all questions of a line, wherever it stands.
+type digAll struct {
+	short, cmd bool
+	port       uint16 // 0 where none is named
+	ipVersion  int    // 4, 6, or 0 for either
+	local      netip.AddrPort
+	key        *dns.TSIGKey
+}
+
+// digQuestion is one question with its options.
+type digQuestion struct {
+	*digAll
+
+	server     string // after @; empty for those of the system
+	serverPort uint16 // after @ too; 0 without one
+	haveServer bool   // it was named for this question
 
 	name      string // empty for the root
 	kind      dns.Type
+	serial    uint32 // of IXFR
 	class     dns.Class
 	haveKind  bool
 	haveClass bool
 
 	tcp, chosen bool // the transport, and whether it was asked for
+	secure      digTLS
 	ignore      bool
+	keepOpen    bool
 	timeout     time.Duration
 	tries       int
+	search      bool
+	domain      string
+	ndots       int
 
-	recurse, ad, cd bool
-	edns            bool
-	version         uint8
-	bufsize         uint16
-	dnssec, nsid    bool
+	opcode                   dns.Opcode
+	recurse, ad, cd          bool
+	edns                     bool
+	version                  uint8
+	bufsize                  uint16
+	flags                    uint16 // the EDNS flags without a meaning
+	dnssec, nsid, sendCookie bool
+	cookie                   []byte // given; nil for one of our own
+	subnet                   *netip.Prefix
+	options                  []dns.Option
+	padding                  int
 
-	show digShow
+	trace, chain bool
+	show         digShow
 }
 
-// digShow is which parts of an answer are printed.
+// digTLS is how to ask over TLS or HTTPS.
+type digTLS struct {
+	tls, https, get        bool
+	verify                 bool
+	ca, name, path         string
+	certificate, secretKey string // files
+}
+
+// digShow is which parts of an answer are printed, and how.
 type digShow struct {
-	short, cmd, comments, question, answer, authority, additional, stats bool
+	comments, question, answer, authority, additional, stats bool
+
+	chosen          struct{ comments, question bool } // by an option: a transfer shows them then alone
+	query, identify bool
+	multiline       bool
+	noTTL, noClass  bool
+	units, noCrypto bool
+	recordComments  int // 1 on, -1 off, 0 with multiline
+	split           int // characters; 0 does not split, -1 is the usual
+	microseconds    bool
 }
 
-func newDigQuestion(args []string) *digQuestion {
-	const defaultPort = 53
+func newDigQuestion() *digQuestion {
 	return &digQuestion{
-		args: args, port: defaultPort, kind: dns.TypeA, class: dns.ClassIN,
-		timeout: dnsclient.DefaultTimeout, tries: dnsclient.DefaultTries,
-		recurse: true, ad: true, edns: true, bufsize: dnsclient.DefaultUDPSize,
-		show: digShow{cmd: true, comments: true, question: true, answer: true, authority: true, additional: true, stats: true},
+		digAll: &digAll{cmd: true}, kind: dns.TypeA, class: dns.ClassIN,
+		timeout: dnsclient.DefaultTimeout, tries: dnsclient.DefaultTries, ndots: 1,
+		recurse: true, ad: true, edns: true, bufsize: dnsclient.DefaultUDPSize, sendCookie: true,
+		show: digShow{comments: true, question: true, answer: true, authority: true, additional: true, stats: true, split: -1},
 	}
 }
 
-// parseDig reads the arguments in dig's own grammar. global takes a flag that all commands have and says how many
-// arguments it took, as globalFlag does.
-func parseDig(args []string, global func([]string) (int, error)) (*digQuestion, error) {
-	q := newDigQuestion(slices.Clone(args))
-	for len(args) > 0 {
-		taken, err := q.take(args, global)
+// digParser reads the arguments in dig's own grammar: what stands before the first name is for all names, and what
+// stands behind a name is for that one.
+type digParser struct {
+	digCall
+	current *digQuestion // the last one; nil before the first
+	global  func([]string) (int, error)
+}
+
+// maxQuestions is how many questions one line may have.
+const maxQuestions = 1000
+
+// parseDig reads a line. global takes a flag that all commands have and says how many arguments it took, as
+// globalFlag does. Within a file of questions, given is the line that named the file, whose options hold too.
+func parseDig(args []string, global func([]string) (int, error), given *digQuestion) (*digCall, error) {
+	p := digParser{global: global}
+	p.base = newDigQuestion()
+	if given != nil {
+		p.base = given.clone()
+		all := *given.digAll
+		p.base.digAll = &all
+	}
+	p.args, p.digAll = masked(args), p.base.digAll
+	for rest := slices.Clone(args); len(rest) > 0; {
+		taken, err := p.take(rest)
 		if err != nil {
 			return nil, err
 		}
-		args = args[taken:]
+		rest = rest[taken:]
 	}
-	q.settle()
-	return q, nil
+	if len(p.questions) == 0 && p.batch == "" {
+		p.questions = []*digQuestion{p.base}
+	}
+	for _, q := range p.questions {
+		if err := q.settle(); err != nil {
+			return nil, err
+		}
+	}
+	return &p.digCall, nil
+}
+
+func (q *digQuestion) clone() *digQuestion {
+	other := *q
+	other.options = slices.Clip(q.options)
+	return &other
+}
+
+// masked gives the arguments without the secret of a key, for the eyes of whoever sees the output.
+func masked(args []string) []string {
+	out := slices.Clone(args)
+	for i, a := range out {
+		switch {
+		case a == "-y" && i+1 < len(out):
+			out[i+1] = maskedKey(out[i+1])
+		case strings.HasPrefix(a, "-y") && len(a) > 2:
+			out[i] = "-y" + maskedKey(a[2:])
+		}
+	}
+	return out
+}
+
+func maskedKey(key string) string {
+	if i := strings.LastIndexByte(key, ':'); i >= 0 {
+		return key[:i+1] + "***"
+	}
+	return "***"
+}
+
+// last is the question that an option is for.
+func (p *digParser) last() *digQuestion {
+	if p.current != nil {
+		return p.current
+	}
+	return p.base
+}
+
+// begin makes a new question.
+func (p *digParser) begin() (*digQuestion, error) {
+	if len(p.questions) == maxQuestions {
+		return nil, usage("more than %d names\nhint: -f FILE takes any number", maxQuestions)
+	}
+	p.current = p.base.clone()
+	p.current.haveKind, p.current.haveClass, p.current.haveServer = false, false, false // what was set for all may be set anew for this one
+	p.questions = append(p.questions, p.current)
+	return p.current, nil
 }
 
 // take reads the first argument, and a second one where that is its value.
-func (q *digQuestion) take(args []string, global func([]string) (int, error)) (taken int, err error) {
+func (p *digParser) take(args []string) (taken int, err error) {
 	first := args[0]
 	switch {
 	case first == "-h" || first == "--help":
-		q.help = true
+		p.help = true
 		return 1, nil
 	case strings.HasPrefix(first, "@"):
-		return 1, q.setServer(first[1:])
+		return 1, p.last().setServer(first[1:])
 	case strings.HasPrefix(first, "+"):
-		return 1, q.plus(first[1:])
+		return 1, p.last().plus(first[1:])
 	case first == "-4" || first == "-6":
-		q.ipVersion = int(first[1] - '0')
+		p.ipVersion = int(first[1] - '0')
 		return 1, nil
 	case first == "-r": // leave ~/.digrc unread: nobody reads it here
 		return 1, nil
+	case first == "-u":
+		p.last().show.microseconds = true
+		return 1, nil
 	case len(first) > 1 && first[0] == '-' && strings.ContainsRune(digLetters, rune(first[1])):
-		return q.letter(args)
+		return p.letter(args)
 	case len(first) > 1 && first[0] == '-':
-		if taken, err := global(args); taken > 0 || err != nil {
+		if taken, err := p.global(args); taken > 0 || err != nil {
 			return taken, err
 		}
 		return 0, unknownDig(first)
 	}
-	return 1, q.word(first)
+	return 1, p.word(first)
 }
 
 // digLetters are the options of one letter that have a value.
-const digLetters = "ptcqx"
+const digLetters = "ptcqxbfky"
 
 // letter reads -p 8053 or -p8053.
-func (q *digQuestion) letter(args []string) (taken int, err error) {
+func (p *digParser) letter(args []string) (taken int, err error) {
 	option, value, taken := args[0][:2], args[0][2:], 1
 	if value == "" {
 		if len(args) < 2 {
@@ -112,48 +244,148 @@ func (q *digQuestion) letter(args []string) (taken int, err error) {
 	}
 	switch option {
 	case "-p":
-		port, err := strconv.ParseUint(value, 10, 16)
-		if err != nil || port == 0 {
-			return 0, usage("-p: %q is no port: 1 to 65535", value)
-		}
-		q.port = uint16(port)
+		p.port, err = parsePort(option, value)
 	case "-t":
-		err = q.setKind(value)
+		err = p.last().setKind(value)
 	case "-c":
-		err = q.setClass(value)
+		err = p.last().setClass(value)
 	case "-q":
-		err = q.setName(value)
+		err = p.setName(value)
 	case "-x":
-		err = q.setReverse(value)
+		err = p.setReverse(value)
+	case "-b":
+		p.local, err = parseLocal(value)
+	case "-f":
+		if p.batch != "" {
+			return 0, usage("two files of questions: -f %s and -f %s", p.batch, value)
+		}
+		p.batch = value
+	case "-y":
+		err = p.setKey(value)
+	case "-k":
+		err = p.setKeyFile(value)
 	}
 	return taken, err
 }
 
-// word reads an argument without a sign: a type or a class if it is one, as dig does, and else the name.
-func (q *digQuestion) word(w string) error {
-	if _, err := dns.ParseType(w); err == nil {
-		return q.setKind(w)
+func parsePort(option, value string) (uint16, error) {
+	port, err := strconv.ParseUint(value, 10, 16)
+	if err != nil || port == 0 {
+		return 0, usage("%s: %q is no port: 1 to 65535", option, value)
+	}
+	return uint16(port), nil
+}
+
+// parseLocal reads the address to ask from: ADDRESS or ADDRESS#PORT.
+func parseLocal(value string) (netip.AddrPort, error) {
+	text, port := splitServer(value)
+	addr, err := netip.ParseAddr(text)
+	if err != nil {
+		return netip.AddrPort{}, usage("-b: %q is no address\nhint: such as 192.0.2.1 or 192.0.2.1#5353", value)
+	}
+	var number uint16
+	if port != "" && port != "0" {
+		if number, err = parsePort("-b", port); err != nil {
+			return netip.AddrPort{}, err
+		}
+	}
+	return netip.AddrPortFrom(addr, number), nil
+}
+
+func (p *digParser) setKey(value string) error {
+	key, err := dns.ParseTSIGKey(value)
+	if err != nil {
+		return usage("-y: %w\nhint: -y [algorithm:]name:secret, or -k FILE, which keeps the secret off the command line", err)
+	}
+	p.key = &key
+	return nil
+}
+
+// maxKeyFile is the longest file of a key that is read, in octets.
+const maxKeyFile = 64 << 10
+
+func (p *digParser) setKeyFile(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return usage("-k: %w", err)
+	}
+	if info.Size() > maxKeyFile {
+		return usage("-k: %s has %d octets: more than the %d that a key takes", path, info.Size(), maxKeyFile)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return usage("-k: %w", err)
+	}
+	keys, err := dns.ParseTSIGKeys(string(text))
+	switch {
+	case err != nil:
+		return usage("-k %s: %w", path, err)
+	case len(keys) != 1:
+		return usage("-k %s: there are %d keys in it, not one", path, len(keys))
+	}
+	p.key = &keys[0]
+	return nil
+}
+
+// word reads an argument without a sign: a type or a class if it is one, as dig does, and else a name.
+func (p *digParser) word(w string) error {
+	if _, err := dns.ParseType(w); err == nil || isIXFR(w) {
+		return p.last().setKind(w)
 	}
 	if _, err := dns.ParseClass(w); err == nil {
-		return q.setClass(w)
+		return p.last().setClass(w)
 	}
-	return q.setName(w)
+	return p.setName(w)
+}
+
+func (p *digParser) setName(s string) error {
+	if _, err := dns.ParseName(s, dns.Root); err != nil {
+		return usage("%w", err)
+	}
+	q, err := p.begin()
+	if err == nil {
+		q.name = s
+	}
+	return err
+}
+
+func (p *digParser) setReverse(s string) error {
+	name, ok := reverseNetwork(s)
+	if !ok {
+		addr, err := netip.ParseAddr(s)
+		if err != nil {
+			return usage("-x: %q is no address\nhint: such as 192.0.2.1 or 2001:db8::1", s)
+		}
+		full, _ := dnsclient.ReverseName(addr) // it is valid
+		name = full.String()
+	}
+	q, err := p.begin()
+	if err != nil {
+		return err
+	}
+	if q.name = name; !p.base.haveKind {
+		q.kind = dns.TypePTR
+	}
+	return nil
 }
 
 func (q *digQuestion) setServer(server string) error {
-	if q.server != "" {
+	if q.haveServer {
 		return usage("two servers: @%s and @%s", q.server, server)
 	}
+	given := server
 	server, port := splitServer(server)
+	q.serverPort = 0
 	if port != "" {
-		if _, err := q.letter([]string{"-p", port}); err != nil {
+		var err error
+		if q.serverPort, err = parsePort("-p", port); err != nil {
 			return err
 		}
 	}
 	if server == "" {
-		return usage("@ needs a server\nhint: such as @127.0.0.1")
+		return usage("@%s needs a server\nhint: such as @127.0.0.1", given)
 	}
-	q.server = server
+	q.server, q.haveServer = server, true
 	return nil
 }
 
@@ -165,101 +397,4 @@ func splitServer(s string) (server, port string) {
 	}
 	s, port, _ = strings.Cut(s, "#")
 	return strings.TrimSuffix(strings.TrimPrefix(s, "["), "]"), port
-}
-
-func (q *digQuestion) setKind(s string) error {
-	kind, err := dns.ParseType(s)
-	switch {
-	case err != nil:
-		return usage("%q is no record type\nhint: such as A, AAAA, MX, NS, SOA, TXT, ANY, or TYPE65 by its number", s)
-	case q.haveKind && kind != q.kind:
-		return usage("two types: %s and %s\nhint: a name that is also a type stands behind -q, or ends in a dot", q.kind, kind)
-	case kind == dns.TypeAXFR || kind == dns.TypeIXFR:
-		return usage("%s asks for a whole zone, which utopia does not transfer", kind)
-	}
-	q.kind, q.haveKind = kind, true
-	return nil
-}
-
-func (q *digQuestion) setClass(s string) error {
-	class, err := dns.ParseClass(s)
-	switch {
-	case err != nil:
-		return usage("%q is no class: IN, CH, HS, ANY, or CLASS3 by its number", s)
-	case q.haveClass && class != q.class:
-		return usage("two classes: %s and %s", q.class, class)
-	}
-	q.class, q.haveClass = class, true
-	return nil
-}
-
-func (q *digQuestion) setName(s string) error {
-	if q.name != "" {
-		return usage("two names: %s and %s\nhint: one question at a time; %q is no type and no class", q.name, s, s)
-	}
-	if _, err := dns.ParseName(s, dns.Root); err != nil {
-		return usage("%w", err)
-	}
-	q.name = s
-	return nil
-}
-
-func (q *digQuestion) setReverse(s string) error {
-	name, ok := reverseNetwork(s)
-	if !ok {
-		addr, err := netip.ParseAddr(s)
-		if err != nil {
-			return usage("-x: %q is no address\nhint: such as 192.0.2.1 or 2001:db8::1", s)
-		}
-		full, _ := dnsclient.ReverseName(addr) // it is valid
-		name = full.String()
-	}
-	if !q.haveKind {
-		q.kind = dns.TypePTR
-	}
-	return q.setName(name)
-}
-
-// reverseNetwork gives the name of the reverse zone of an IPv4 network that is given by its first one to three octets,
-// as dig takes it: of 192.0.2 it is 2.0.192.in-addr.arpa.
-func reverseNetwork(s string) (name string, ok bool) {
-	octets := strings.Split(strings.TrimSuffix(s, "."), ".")
-	for _, o := range octets {
-		if v, err := strconv.ParseUint(o, 10, 8); err != nil || strconv.FormatUint(v, 10) != o {
-			return "", false
-		}
-	}
-	slices.Reverse(octets)
-	return strings.Join(octets, ".") + ".in-addr.arpa.", len(octets) < 4
-}
-
-// settle fills in what depends on all the arguments.
-func (q *digQuestion) settle() {
-	if q.name == "" {
-		q.name = "."
-		if !q.haveKind {
-			q.kind = dns.TypeNS
-		}
-	}
-	if q.kind == dns.TypeANY && !q.chosen {
-		q.tcp = true // as dig does: such answers are long
-	}
-}
-
-// message is the query that is sent.
-func (q *digQuestion) message() (*dns.Message, error) {
-	name, err := dns.ParseName(q.name, dns.Root)
-	if err != nil {
-		return nil, usage("%w", err)
-	}
-	m := dns.NewQuery(0, name, q.kind)
-	m.Question[0].Class = q.class
-	m.RecursionDesired, m.AuthenticData, m.CheckingDisabled = q.recurse, q.ad, q.cd
-	if q.edns {
-		m.EDNS = &dns.EDNS{Version: q.version, UDPSize: q.bufsize, DO: q.dnssec}
-		if q.nsid {
-			m.EDNS.Options = []dns.Option{{Code: dns.OptionNSID}}
-		}
-	}
-	return m, nil
 }

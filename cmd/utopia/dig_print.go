@@ -2,64 +2,191 @@ package main
 
 import (
 	"bytes"
-	"encoding/binary"
-	"encoding/hex"
 	"fmt"
-	"net/netip"
-	"strconv"
+	"io"
 	"strings"
 
 	"github.com/network-utopia/utopia/dns"
+	"github.com/network-utopia/utopia/dns/dnsclient"
 )
 
-// digPage prints an answer in dig's layout.
+// digPage prints the answer to a question in dig's layout.
 type digPage struct {
 	*digQuestion
-	known int // servers that could be asked
+	call  *digCall
+	query *dns.Message // that was sent; nil before
 	out   *bytes.Buffer
+	to    io.Writer // where flush puts it
 }
 
-func (p digPage) printf(format string, args ...any) { fmt.Fprintf(p.out, format, args...) }
+func (p *digPage) printf(format string, args ...any) { fmt.Fprintf(p.out, format, args...) }
 
-func (p digPage) answer(t told) {
-	if p.show.short { // and nothing else, whatever is asked for beside it
+// flush writes what is there.
+func (p *digPage) flush() error {
+	if p.out.Len() == 0 {
+		return nil
+	}
+	if _, err := p.to.Write(p.out.Bytes()); err != nil {
+		return fmt.Errorf("print the answer: %w", err)
+	}
+	p.out.Reset()
+	return nil
+}
+
+// greet prints the first lines, once for each line of arguments.
+func (p *digPage) greet() {
+	if !p.cmd || p.short || p.call.greeted {
+		return
+	}
+	p.call.greeted = true
+	p.printf("\n; <<>> utopia dig %s <<>> %s\n", version, onlyASCII(strings.Join(p.call.args, " ")))
+	if p.server != "" {
+		p.printf("; (1 server found)\n")
+	}
+	p.printf(";; global options: +cmd\n")
+}
+
+// sent prints a question as it goes out.
+func (p *digPage) sent(m *dns.Message, size int) {
+	p.query = m
+	if !p.show.query || p.short {
+		return
+	}
+	p.greet()
+	if p.show.comments {
+		p.printf(";; Sending:\n")
+	}
+	p.message(m)
+	if p.show.stats {
+		p.printf(";; QUERY SIZE: %d\n\n", size)
+	}
+}
+
+func (p *digPage) answer(t told) {
+	if p.short { // and nothing else, whatever is asked for beside it
 		if p.show.answer {
-			p.short(t.Message.Answer)
+			p.shortAnswer(t)
 		}
 		return
 	}
-	if t.Truncated && p.show.comments {
-		p.printf(";; Truncated, retrying in TCP mode.\n")
-	}
-	if p.show.cmd {
-		p.printf("\n; <<>> utopia dig %s <<>> %s\n", version, onlyASCII(strings.Join(p.args, " ")))
-		if p.known == 1 {
-			p.printf("; (1 server found)\n")
-		} else {
-			p.printf("; (%d servers found)\n", p.known)
+	if p.show.comments {
+		if t.BadCookie {
+			p.printf(";; BADCOOKIE, retrying.\n")
 		}
-		p.printf(";; global options: +cmd\n")
+		if t.Truncated {
+			p.printf(";; Truncated, retrying in TCP mode.\n")
+		}
+	}
+	p.greet()
+	if p.query == nil {
+		p.query = t.Query
+	}
+	if p.show.comments {
+		p.printf(";; Got answer:\n")
 	}
 	p.message(t.Message)
-	if p.show.stats {
+	p.end(t, fmt.Sprintf(";; MSG SIZE  rcvd: %d\n\n", t.Size))
+}
+
+// end prints what is known about the answer, of which size is the last line.
+func (p *digPage) end(t told, size string) {
+	switch {
+	case p.short:
+	case p.show.stats:
 		p.stats(t)
+		p.printf("%s", size)
+	case p.show.identify:
+		p.received(t.Answer, t.server)
 	}
 }
 
-func (p digPage) short(answers []dns.RR) {
-	for _, rr := range answers {
-		p.printf("%s\n", recordData(rr))
+func (p *digPage) shortAnswer(t told) {
+	for _, rr := range t.Message.Answer {
+		p.printf("%s", p.style().short(rr))
+		if p.show.identify {
+			p.printf(" from server %s in %s.", serverAddress(t.Answer, t.server), p.took(t.Answer))
+		}
+		p.printf("\n")
 	}
 }
 
-func (p digPage) message(m *dns.Message) {
+// serverAddress is the address of a server, or its name where it has none.
+func serverAddress(a *dnsclient.Answer, name string) string {
+	if a.Server.IsValid() {
+		return a.Server.Addr().String()
+	}
+	return onlyASCII(name)
+}
+
+func (p *digPage) took(a *dnsclient.Answer) string {
+	if p.show.microseconds {
+		return fmt.Sprintf("%d us", a.Duration.Microseconds())
+	}
+	return fmt.Sprintf("%d ms", a.Duration.Milliseconds())
+}
+
+// received is the one line about an answer that +identify leaves.
+func (p *digPage) received(a *dnsclient.Answer, name string) {
+	p.printf(";; Received %d bytes from %s(%s) in %s\n\n", a.Size, hashPort(a.Server), onlyASCII(name), p.took(a))
+}
+
+// part prints one message of a transfer.
+func (p *digPage) part(m *dns.Message) {
+	p.greet()
+	if p.short {
+		if p.show.answer {
+			for _, rr := range m.Answer {
+				p.printf("%s\n", p.style().short(rr))
+			}
+		}
+		return
+	}
+	if p.show.comments {
+		p.printf(";; Got answer:\n")
+	}
+	p.message(m)
+}
+
+func (p *digPage) transferFailed() {
+	p.greet()
+	p.printf("; Transfer failed.\n")
+}
+
+// step prints one step of a trace.
+func (p *digPage) step(step dnsclient.TraceStep) {
+	p.greet()
+	name := bareName(step.For)
+	if step.For != "" && !p.short {
+		p.printf(";; The address of the server %s:\n", name)
+	}
+	if a := step.Answer; a != nil {
+		t := told{Answer: a, server: step.Server}
+		switch {
+		case p.short && step.Next == "" && step.For == "":
+			p.shortAnswer(t)
+		case p.short:
+		default:
+			if p.show.comments {
+				p.printf(";; Got answer:\n")
+			}
+			p.message(a.Message)
+			p.received(a, step.Server)
+		}
+	}
+	if step.Err != nil && !p.short {
+		p.printf(";; No use (%s): %v\n\n", onlyASCII(step.Server), step.Err)
+	}
+}
+
+func (p *digPage) message(m *dns.Message) {
+	rest, signature := splitTSIG(m.Additional)
 	if p.show.comments {
 		p.header(m)
 		p.printf("\n")
 		p.pseudoSection(m)
 	}
 	if p.show.question && len(m.Question) > 0 {
-		p.section("QUESTION", func() {
+		p.section("QUESTION SECTION", func() {
 			for _, q := range m.Question {
 				p.question(q)
 			}
@@ -70,9 +197,10 @@ func (p digPage) message(m *dns.Message) {
 		shown   bool
 		records []dns.RR
 	}{
-		{"ANSWER", p.show.answer, m.Answer},
-		{"AUTHORITY", p.show.authority, m.Authority},
-		{"ADDITIONAL", p.show.additional, m.Additional},
+		{"ANSWER SECTION", p.show.answer, m.Answer},
+		{"AUTHORITY SECTION", p.show.authority, m.Authority},
+		{"ADDITIONAL SECTION", p.show.additional, rest},
+		{"TSIG PSEUDOSECTION", p.show.additional, signature},
 	} {
 		if s.shown && len(s.records) > 0 {
 			p.section(s.name, func() {
@@ -84,20 +212,28 @@ func (p digPage) message(m *dns.Message) {
 	}
 }
 
-func (p digPage) section(name string, print func()) {
+// splitTSIG parts the signature of a message from its other records.
+func splitTSIG(rrs []dns.RR) (rest, signature []dns.RR) {
+	if n := len(rrs); n > 0 && rrs[n-1].Type == dns.TypeTSIG {
+		return rrs[:n-1], rrs[n-1:]
+	}
+	return rrs, nil
+}
+
+func (p *digPage) section(name string, print func()) {
 	if p.show.comments {
-		p.printf(";; %s SECTION:\n", name)
+		p.printf(";; %s:\n", name)
 		defer p.printf("\n")
 	}
 	print()
 }
 
-func (p digPage) header(m *dns.Message) {
+func (p *digPage) header(m *dns.Message) {
 	additional := len(m.Additional)
 	if m.EDNS != nil {
 		additional++
 	}
-	p.printf(";; Got answer:\n;; ->>HEADER<<- opcode: %s, status: %s, id: %d\n;; flags:", m.Opcode, m.Rcode, m.ID)
+	p.printf(";; ->>HEADER<<- opcode: %s, status: %s, id: %d\n;; flags:", m.Opcode, m.Rcode, m.ID)
 	for _, f := range [...]struct {
 		on   bool
 		name string
@@ -111,7 +247,7 @@ func (p digPage) header(m *dns.Message) {
 	}
 	p.printf("; QUERY: %d, ANSWER: %d, AUTHORITY: %d, ADDITIONAL: %d\n",
 		len(m.Question), len(m.Answer), len(m.Authority), additional)
-	if m.RecursionDesired && !m.RecursionAvailable {
+	if m.Response && m.RecursionDesired && !m.RecursionAvailable {
 		p.printf(";; WARNING: recursion requested but not available\n")
 	}
 	if p.edns && m.EDNS == nil && (m.Rcode == dns.RcodeFormErr || m.Rcode == dns.RcodeNotImp) {
@@ -123,197 +259,19 @@ func (p digPage) header(m *dns.Message) {
 	}
 }
 
-func (p digPage) pseudoSection(m *dns.Message) {
-	e := m.EDNS
-	if e == nil {
-		return
+func (p *digPage) stats(t told) {
+	server := onlyASCII(t.server)
+	if t.Server.IsValid() {
+		server = hashPort(t.Server)
 	}
-	do := ""
-	if e.DO {
-		do = " do"
+	took := fmt.Sprintf("%d msec", t.Duration.Milliseconds())
+	if p.show.microseconds {
+		took = fmt.Sprintf("%d usec", t.Duration.Microseconds())
 	}
-	p.printf(";; OPT PSEUDOSECTION:\n; EDNS: version: %d, flags:%s; udp: %d\n", e.Version, do, e.UDPSize)
-	for _, o := range e.Options {
-		p.printf("; %s\n", optionText(o))
+	network := strings.ToUpper(t.Network)
+	if p.secure.https && p.secure.get {
+		network += "-GET"
 	}
-}
-
-// optionText gives an EDNS option as dig does.
-func optionText(o dns.Option) string {
-	switch d := o.Data; {
-	case o.Code == dns.OptionExtendedError && len(d) >= 2:
-		return extendedError(binary.BigEndian.Uint16(d), d[2:])
-	case o.Code == dns.OptionCookie:
-		return "COOKIE: " + hex.EncodeToString(d)
-	case o.Code == dns.OptionPadding && len(d) > 0:
-		return fmt.Sprintf("PAD: (%d bytes)", len(d))
-	case o.Code == dns.OptionTCPKeepalive && len(d) == 2:
-		tenths := binary.BigEndian.Uint16(d)
-		return fmt.Sprintf("TCP KEEPALIVE: %d.%d secs", tenths/10, tenths%10)
-	case o.Code == dns.OptionClientSubnet:
-		if text, ok := clientSubnet(d); ok {
-			return "CLIENT-SUBNET: " + text
-		}
-	}
-	name := fmt.Sprintf("OPT=%d", o.Code)
-	switch o.Code {
-	case dns.OptionNSID:
-		name = "NSID"
-	case dns.OptionClientSubnet:
-		name = "CLIENT-SUBNET"
-	case dns.OptionTCPKeepalive:
-		name = "TCP KEEPALIVE"
-	case dns.OptionPadding:
-		name = "PAD"
-	case dns.OptionExtendedError:
-		name = "EDE"
-	}
-	if len(o.Data) == 0 {
-		return name
-	}
-	return fmt.Sprintf(`%s: % x ("%s")`, name, o.Data, dotted(o.Data))
-}
-
-// clientSubnet gives the option of RFC 7871 section 6: family, prefix lengths of the source and the scope, address.
-func clientSubnet(d []byte) (string, bool) {
-	if len(d) < 4 {
-		return "", false
-	}
-	size := map[uint16]int{1: 4, 2: 16}[binary.BigEndian.Uint16(d)]
-	bits := int(d[2])
-	if size == 0 || len(d)-4 > size || bits > 8*size || len(d)-4 < (bits+7)/8 {
-		return "", false
-	}
-	addr, _ := netip.AddrFromSlice(append(bytes.Clone(d[4:]), make([]byte, size-len(d)+4)...))
-	return fmt.Sprintf("%v/%d/%d", addr, d[2], d[3]), true
-}
-
-// extendedErrors are the codes of RFC 8914 section 4, by their number, as IANA names them.
-var extendedErrors = [...]string{
-	"Other", "Unsupported DNSKEY Algorithm", "Unsupported DS Digest Type", "Stale Answer", "Forged Answer",
-	"DNSSEC Indeterminate", "DNSSEC Bogus", "Signature Expired", "Signature Not Yet Valid", "DNSKEY Missing",
-	"RRSIGs Missing", "No Zone Key Bit Set", "NSEC Missing", "Cached Error", "Not Ready", "Blocked", "Censored",
-	"Filtered", "Prohibited", "Stale NXDOMAIN Answer", "Not Authoritative", "Not Supported", "No Reachable Authority",
-	"Network Error", "Invalid Data",
-}
-
-func extendedError(code uint16, text []byte) string {
-	s := "EDE: " + strconv.Itoa(int(code))
-	if int(code) < len(extendedErrors) {
-		s += " (" + extendedErrors[code] + ")"
-	}
-	if len(text) > 0 {
-		s += ": (" + dotted(text) + ")"
-	}
-	return s
-}
-
-func (p digPage) stats(t told) {
-	server := t.server
-	if addr := t.Server; addr.IsValid() {
-		server = fmt.Sprintf("%v#%d", addr.Addr(), addr.Port())
-	}
-	p.printf(";; Query time: %d msec\n;; SERVER: %s(%s) (%s)\n;; WHEN: %s\n;; MSG SIZE  rcvd: %d\n\n",
-		t.Duration.Milliseconds(), server, onlyASCII(t.server), strings.ToUpper(t.Network),
-		t.when.Format("Mon Jan 02 15:04:05 MST 2006"), t.Size)
-}
-
-// The columns at which the TTL, the class, the type and the data begin where what stands before leaves room.
-const (
-	columnTTL   = 24
-	columnClass = 32
-	columnType  = 40
-	columnData  = 48
-)
-
-func (p digPage) question(q dns.Question) {
-	l := line{}
-	l.add(q.Name.String())
-	l.indent(columnClass)
-	l.add(q.Class.String())
-	l.indent(columnType)
-	l.add(q.Type.String())
-	p.printf(";%s\n", l.text)
-}
-
-func (p digPage) record(rr dns.RR) {
-	l := line{}
-	l.add(rr.Name.String())
-	l.indent(columnTTL)
-	l.add(strconv.FormatUint(uint64(rr.TTL), 10))
-	l.indent(columnClass)
-	l.add(rr.Class.String())
-	l.indent(columnType)
-	l.add(rr.Type.String())
-	l.indent(columnData)
-	l.add(recordData(rr))
-	p.printf("%s\n", l.text)
-}
-
-// line is a line that is laid out in columns.
-type line struct {
-	text   []byte
-	column int
-}
-
-func (l *line) add(s string) {
-	s = onlyASCII(s)
-	l.text = append(l.text, s...)
-	l.column += len(s)
-}
-
-// indent goes to a column with tabs and then spaces, and by one at least.
-func (l *line) indent(to int) {
-	const tab = 8
-	to = max(to, l.column+1)
-	if tabs := to/tab - l.column/tab; tabs > 0 {
-		l.text = append(l.text, strings.Repeat("\t", tabs)...)
-		l.column = to / tab * tab
-	}
-	l.text = append(l.text, strings.Repeat(" ", to-l.column)...)
-	l.column = to
-}
-
-// longField says behind how many fields the data of a type ends in a long key, digest or signature, and whether that
-// is written in hexadecimal. dig writes hexadecimal in upper case, and both in words of 56 characters.
-func longField(t dns.Type) (fields int, hexadecimal, ok bool) {
-	const (
-		typeCERT, typeOPENPGPKEY, typeSMIMEA, typeDHCID, typeZONEMD, typeDLV, typeTA = 37, 61, 53, 49, 63, 32769, 32768
-	)
-	switch t {
-	case dns.TypeDS, dns.TypeCDS, dns.TypeTLSA, typeSMIMEA, typeZONEMD, typeDLV, typeTA:
-		return 3, true, true
-	case dns.TypeSSHFP:
-		return 2, true, true
-	case dns.TypeDNSKEY, dns.TypeCDNSKEY, dns.TypeKEY, typeCERT:
-		return 3, false, true
-	case dns.TypeRRSIG, dns.TypeSIG:
-		return 8, false, true
-	case typeOPENPGPKEY, typeDHCID:
-		return 0, false, true
-	}
-	return 0, false, false
-}
-
-// recordData gives the data of a record as dig does.
-func recordData(rr dns.RR) string {
-	text := onlyASCII(rr.DataString())
-	fields, hexadecimal, ok := longField(rr.Type)
-	if strings.HasPrefix(text, `\# `) {
-		fields, hexadecimal, ok = 2, true, true
-	}
-	words := strings.Fields(text)
-	if !ok || len(words) <= fields {
-		return text
-	}
-	long := strings.Join(words[fields:], "")
-	if hexadecimal {
-		long = strings.ToUpper(long)
-	}
-	const width = 56
-	words = words[:fields]
-	for ; len(long) > width; long = long[width:] {
-		words = append(words, long[:width])
-	}
-	return strings.Join(append(words, long), " ")
+	p.printf(";; Query time: %s\n;; SERVER: %s(%s) (%s)\n;; WHEN: %s\n",
+		took, server, onlyASCII(t.server), network, t.when.Format("Mon Jan 02 15:04:05 MST 2006"))
 }

@@ -137,6 +137,14 @@ func example(t testing.TB) func(q *dns.Message, udp bool) *dns.Message {
 			"signed NSEC a A RRSIG NSEC", `signed TYPE65534 \# 4 01aBcdEf`, `signed 2147483647 SRV 0 5 5060 sip`,
 			`signed CAA 0 issue "ca.example"`, `signed NAPTR 100 10 "u" "E2U+sip" "!^.*$!sip:x@y!" .`,
 			`signed TYPE65533 \# 70 `+strings.Repeat("0f", 70)),
+		"keys": records(t, "2t7b4g4vsa5smi47k61mv5bv1a22bojr NSEC3 1 1 12 aabbccdd 2vptu5timamqttgl4luu9kg21e0aor3s A RRSIG", "2t7b4g4vsa5smi47k61mv5bv1a22bojr NSEC3 1 0 0 - 2vptu5timamqttgl4luu9kg21e0aor3s",
+			"keys DNSKEY 256 3 8 AwEAAaetidLzsKWUt4swWR8yu0wPHPiUi8LUsAD0QPWU+wzt89epO6tHzkMBVDkC7qphQO2hTY4hHn9npWFRw5BYubE=",
+			"keys 0 DNSKEY 385 3 15 l02Woi0iS8Aa25FQkUd9RMzZHJpBoRQwAQEX1SxZJA4=", "keys 90061 CDNSKEY 0 3 0 AA==", "keys 3600 CDS 0 0 0 00",
+			"keys CDS 1 13 2 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+			"keys OPENPGPKEY mdsswUyr3DPW132mOi8V9xESWE8jTo0dxCjjnopKl+GqJxpVXckHAeF+KkxLbxILfDLUT0rAK9iUzy1L53eKGQ==",
+			"keys SMIMEA 3 1 1 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+			"keys ZONEMD 1 1 1 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+			`keys HTTPS 1 . alpn="h2,h3" ipv4hint=192.0.2.1`, "keys 604800 NSEC3PARAM 1 0 0 aabb"),
 		"a-name-that-goes-past-the-column-of-the-class": records(t, "a-name-that-goes-past-the-column-of-the-class 2147483647 AAAA 2001:db8::1"),
 	}
 	return func(q *dns.Message, udp bool) *dns.Message {
@@ -147,6 +155,15 @@ func example(t testing.TB) func(q *dns.Message, udp bool) *dns.Message {
 			m.EDNS = &dns.EDNS{UDPSize: 1232, DO: q.EDNS.DO}
 		}
 		m.Answer = answers[first]
+		if kind := q.Question[0].Type; (kind == dns.TypeAXFR || kind == dns.TypeIXFR) && first == "example" {
+			m.Answer = slices.Concat(soa, records(t, "@ NS ns1", "ns1 A 192.0.2.53"), answers["www"], answers["txt"], soa)
+			if kind == dns.TypeIXFR && serialOf(q) == 2026112201 {
+				m.Answer = soa
+			}
+		}
+		if q.Opcode != dns.OpcodeQuery {
+			m.Answer = nil
+		}
 		switch first {
 		case "www":
 			m.Authority = records(t, "@ 3600 NS ns1")
@@ -165,6 +182,10 @@ func example(t testing.TB) func(q *dns.Message, udp bool) *dns.Message {
 		case "formerr":
 			if m.EDNS != nil {
 				m.Rcode, m.EDNS, m.Question = dns.RcodeFormErr, nil, nil
+			}
+		case "cookie":
+			if sent, ok := q.EDNS.Option(dns.OptionCookie); ok {
+				m.EDNS.Options = []dns.Option{{Code: dns.OptionCookie, Data: append(slices.Clone(sent[:8]), make([]byte, 16)...)}}
 			}
 		case "options":
 			m.Rcode = dns.RcodeServFail
@@ -185,6 +206,12 @@ func example(t testing.TB) func(q *dns.Message, udp bool) *dns.Message {
 		}
 		return m
 	}
+}
+
+// serialOf is the serial that an IXFR names.
+func serialOf(q *dns.Message) uint32 {
+	soa, _ := q.Authority[0].SOA()
+	return soa.Serial
 }
 
 func hostileOptions() []dns.Option {
@@ -349,10 +376,10 @@ func TestDigQuestions(t *testing.T) {
 		{"@[2001:db8::1]:65535 x", "A x. IN rd ad edns=0/1232 @2001:db8::1:65535"},
 		{"@127.0.0.1#8053 x", "A x. IN rd ad edns=0/1232 @127.0.0.1:8053"},
 		{"@::1#8053 x", "A x. IN rd ad edns=0/1232 @::1:8053"},
-		{"@::1 x", "A x. IN rd ad edns=0/1232 @::1:53"},
-		{"@[::1] x", "A x. IN rd ad edns=0/1232 @::1:53"},
+		{"@::1 x", "A x. IN rd ad edns=0/1232 @::1:"},
+		{"@[::1] x", "A x. IN rd ad edns=0/1232 @::1:"},
 	} {
-		q, err := parseDig(strings.Fields(c.args), noGlobals)
+		q, err := parseOne(c.args)
 		if err != nil {
 			t.Errorf("%s: %v", c.args, err)
 			continue
@@ -363,13 +390,19 @@ func TestDigQuestions(t *testing.T) {
 	}
 }
 
+// parseOne reads a line with one question.
+func parseOne(line string) (*digQuestion, error) {
+	call, err := parseDig(strings.Fields(line), noGlobals, nil)
+	if err != nil {
+		return nil, err
+	}
+	return call.questions[0], nil
+}
+
 func noGlobals([]string) (int, error) { return 0, nil }
 
 func describe(t *testing.T, q *digQuestion) string {
-	m, err := q.message()
-	if err != nil {
-		t.Fatal(err)
-	}
+	m := q.message(dns.MustParseName(q.name))
 	one := m.Question[0]
 	words := []string{one.Type.String(), one.Name.String(), one.Class.String()}
 	for _, f := range []struct {
@@ -392,7 +425,7 @@ func describe(t *testing.T, q *digQuestion) string {
 	for _, f := range []struct {
 		on   bool
 		name string
-	}{{q.tcp, "tcp"}, {q.ignore, "ignore"}, {q.server != "", "@" + q.server + ":" + strconv.Itoa(int(q.port))},
+	}{{q.tcp, "tcp"}, {q.ignore, "ignore"}, {q.server != "", "@" + q.server + ":" + q.portOf()},
 		{q.ipVersion != 0, "ip" + strconv.Itoa(q.ipVersion)}} {
 		if f.on {
 			words = append(words, f.name)
@@ -414,7 +447,7 @@ func TestDigTimesAndTries(t *testing.T) {
 		{"x +retry=0", 5 * time.Second, 1},
 		{"x +retry=99", 5 * time.Second, 100},
 	} {
-		q, err := parseDig(strings.Fields(c.args), noGlobals)
+		q, err := parseOne(c.args)
 		if err != nil || q.timeout != c.time || q.tries != c.tries {
 			t.Errorf("%s: %v, %v and %d", c.args, err, q.timeout, q.tries)
 		}
@@ -426,49 +459,77 @@ func TestDigUsage(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("a", 64) + ".test"
 	for args, want := range map[string]string{
-		"x +bogus":          "unknown option +bogus\nhint: utopia dig --help lists them",
-		"x +tpc":            "unknown option +tpc\nhint: did you mean +tcp?",
-		"x +noshrt":         "unknown option +shrt\nhint: did you mean +short?",
-		"x --jsn":           "unknown option --jsn\nhint: did you mean --json?",
-		"x -Z":              "unknown option -Z\nhint: utopia dig --help lists them",
-		"x +t=1":            "+t may mean +tcp or +time",
-		"x +":               "unknown option +\nhint: utopia dig --help lists them",
-		"x +no":             "unknown option +\nhint: utopia dig --help lists them",
-		"x +tcp=yes":        "+tcp has no value",
-		"x +time":           "+time needs a value: +time=…",
-		"x +notime":         "+notime does not exist\nhint: +time=… sets it",
-		"x +notime=1":       "+notime does not exist\nhint: +time=… sets it",
-		"x +time=0":         `+time: "0" is no number of seconds: 1 to 3600`,
-		"x +time=3601":      `+time: "3601" is no number of seconds: 1 to 3600`,
-		"x +tries=0":        `"0" is no number of tries: 1 to 100`,
-		"x +tries=101":      `"101" is no number of tries: 1 to 100`,
-		"x +retry=-1":       `"-1" is no number of tries: 0 to 99`,
-		"x +retry=100":      `"100" is no number of tries: 0 to 99`,
-		"x +bufsize=511":    `+bufsize: "511" is no size: 512 to 65535`,
-		"x +bufsize=65536":  `+bufsize: "65536" is no size: 512 to 65535`,
-		"x +edns=256":       `+edns: "256" is no version: 0 to 255`,
-		"x -p 0":            `-p: "0" is no port: 1 to 65535`,
-		"x -p65536":         `-p: "65536" is no port: 1 to 65535`,
-		"x @127.0.0.1:dns":  `-p: "dns" is no port: 1 to 65535`,
-		"x -p":              "-p needs a value",
-		"x -t BOGUS":        `"BOGUS" is no record type` + "\nhint: such as A, AAAA, MX, NS, SOA, TXT, ANY, or TYPE65 by its number",
-		"x -c BOGUS":        `"BOGUS" is no class: IN, CH, HS, ANY, or CLASS3 by its number`,
-		"x -x example.test": `-x: "example.test" is no address` + "\nhint: such as 192.0.2.1 or 2001:db8::1",
-		"x -x 10.256":       `-x: "10.256" is no address` + "\nhint: such as 192.0.2.1 or 2001:db8::1",
-		"x -x 010":          `-x: "010" is no address` + "\nhint: such as 192.0.2.1 or 2001:db8::1",
-		"x -x .":            `-x: "." is no address` + "\nhint: such as 192.0.2.1 or 2001:db8::1",
-		"x -x 192.0.2.1.5":  `-x: "192.0.2.1.5" is no address` + "\nhint: such as 192.0.2.1 or 2001:db8::1",
-		"x y":               "two names: x and y\nhint: one question at a time; \"y\" is no type and no class",
-		"x A MX":            "two types: A and MX\nhint: a name that is also a type stands behind -q, or ends in a dot",
-		"x IN CH":           "two classes: IN and CH",
-		"@a @b":             "two servers: @a and @b",
-		"@ x":               "@ needs a server\nhint: such as @127.0.0.1",
-		"x AXFR":            "AXFR asks for a whole zone, which utopia does not transfer",
-		"a..b":              `dns: name "a..b": empty label`,
-		long:                `dns: name "` + long + `": label is longer than 63 octets`,
-		"x -C":              "-C needs a value",
-		"x --directory":     "--directory needs a value",
-		"x --json=maybe":    `invalid argument "maybe" for "--json" flag: strconv.ParseBool: parsing "maybe": invalid syntax`,
+		"x +bogus":                     "unknown option +bogus\nhint: utopia dig --help lists them",
+		"x +tpc":                       "unknown option +tpc\nhint: did you mean +tcp?",
+		"x +noshrt":                    "unknown option +shrt\nhint: did you mean +short?",
+		"x --jsn":                      "unknown option --jsn\nhint: did you mean --json?",
+		"x -Z":                         "unknown option -Z\nhint: utopia dig --help lists them",
+		"x +t=1":                       "+t may mean +tcp or +tls",
+		"x +":                          "unknown option +\nhint: utopia dig --help lists them",
+		"x +no":                        "unknown option +\nhint: utopia dig --help lists them",
+		"x +tcp=yes":                   "+tcp has no value",
+		"x +time":                      "+time needs a value: +time=…",
+		"x +notime":                    "+notime does not exist\nhint: +time=… sets it",
+		"x +notime=1":                  "+notime does not exist\nhint: +time=… sets it",
+		"x +time=0":                    `+time: "0" is no number of seconds: 1 to 3600`,
+		"x +time=3601":                 `+time: "3601" is no number of seconds: 1 to 3600`,
+		"x +tries=0":                   `"0" is no number of tries: 1 to 100`,
+		"x +tries=101":                 `"101" is no number of tries: 1 to 100`,
+		"x +retry=-1":                  `"-1" is no number of tries: 0 to 99`,
+		"x +retry=100":                 `"100" is no number of tries: 0 to 99`,
+		"x +bufsize=511":               `+bufsize: "511" is no size: 512 to 65535`,
+		"x +bufsize=65536":             `+bufsize: "65536" is no size: 512 to 65535`,
+		"x +edns=256":                  `+edns: "256" is no version: 0 to 255`,
+		"x -p 0":                       `-p: "0" is no port: 1 to 65535`,
+		"x -p65536":                    `-p: "65536" is no port: 1 to 65535`,
+		"x @127.0.0.1:dns":             `-p: "dns" is no port: 1 to 65535`,
+		"x -p":                         "-p needs a value",
+		"x -t BOGUS":                   `"BOGUS" is no record type` + "\nhint: such as A, AAAA, MX, NS, SOA, TXT, ANY, or TYPE65 by its number",
+		"x -c BOGUS":                   `"BOGUS" is no class: IN, CH, HS, ANY, or CLASS3 by its number`,
+		"x -x example.test":            `-x: "example.test" is no address` + "\nhint: such as 192.0.2.1 or 2001:db8::1",
+		"x -x 10.256":                  `-x: "10.256" is no address` + "\nhint: such as 192.0.2.1 or 2001:db8::1",
+		"x -x 010":                     `-x: "010" is no address` + "\nhint: such as 192.0.2.1 or 2001:db8::1",
+		"x -x .":                       `-x: "." is no address` + "\nhint: such as 192.0.2.1 or 2001:db8::1",
+		"x -x 192.0.2.1.5":             `-x: "192.0.2.1.5" is no address` + "\nhint: such as 192.0.2.1 or 2001:db8::1",
+		"x A MX":                       "two types: A and MX\nhint: a name that is also a type stands behind -q, or ends in a dot",
+		"x IN CH":                      "two classes: IN and CH",
+		"@a @b":                        "two servers: @a and @b",
+		"@ x":                          "@ needs a server\nhint: such as @127.0.0.1",
+		"x IXFR":                       "IXFR needs the serial that is known: IXFR=2026112201",
+		"x IXFR=a":                     "IXFR needs the serial that is known: IXFR=2026112201",
+		"x IXFR=4294967296":            "IXFR needs the serial that is known: IXFR=2026112201",
+		"x AXFR +https":                "there are no zone transfers over HTTPS\nhint: +tls, or TCP",
+		"x AXFR +trace":                "+trace, +chain and a zone transfer exclude each other",
+		"x +trace +chain":              "+trace, +chain and a zone transfer exclude each other",
+		"x +tls-ca":                    "a certificate needs +tls or +https",
+		"x +tls-hostname=a":            "a certificate needs +tls or +https",
+		"x +tls +tls-certfile=a":       "+tls-certfile and +tls-keyfile need each other",
+		"x +tls +tls-ca=/no/file":      "+tls-ca: open /no/file: no such file or directory",
+		"x +https=dns-query":           `+https: the path "dns-query" does not begin with /`,
+		"x +cookie=0":                  `+cookie: "0" is no cookie: 16, or 32 to 80, hexadecimal digits`,
+		"x +cookie=00112233445566":     `+cookie: "00112233445566" is no cookie: 16, or 32 to 80, hexadecimal digits`,
+		"x +cookie=001122334455667788": `+cookie: "001122334455667788" is no cookie: 16, or 32 to 80, hexadecimal digits`,
+		"x +subnet=192.0.2.0/33":       `+subnet: "192.0.2.0/33" is no network: such as 192.0.2.0/24`,
+		"x +subnet":                    "+subnet needs a value: +subnet=…",
+		"x +ednsopt=65536":             `+ednsopt: "65536" is no option: 0 to 65535, or nsid, ecs, cookie, expire, keepalive, padding, ede`,
+		"x +ednsopt=nsid:0g":           `+ednsopt: "0g" is not hexadecimal`,
+		"x +ednsflags=0x10000":         `+ednsflags: "0x10000" is no number: 0 to 65535, or 0x0000 to 0xffff`,
+		"x +padding=4097":              `+padding: "4097" is no size: 0 to 4096`,
+		"x +opcode=16":                 `+opcode: "16" is no opcode: QUERY, STATUS, NOTIFY, UPDATE, or 0 to 15`,
+		"x +split=2049":                `+split: "2049" is no number of characters: 0 to 2048`,
+		"x +ndots=16":                  `+ndots: "16" is no number of dots: 0 to 15`,
+		"x +domain=a..b":               `+domain: dns: name "a..b": empty label`,
+		"x -b nobody":                  `-b: "nobody" is no address` + "\nhint: such as 192.0.2.1 or 192.0.2.1#5353",
+		"x -b 192.0.2.1#65536":         `-b: "65536" is no port: 1 to 65535`,
+		"x -k /no/file":                "-k: stat /no/file: no such file or directory",
+		"-f a -f b":                    "two files of questions: -f a and -f b",
+		"-f /no/file":                  "-f: open /no/file: no such file or directory",
+		"x @a @b":                      "two servers: @a and @b",
+		"a..b":                         `dns: name "a..b": empty label`,
+		long:                           `dns: name "` + long + `": label is longer than 63 octets`,
+		"x -C":                         "-C needs a value",
+		"x --directory":                "--directory needs a value",
+		"x --json=maybe":               `invalid argument "maybe" for "--json" flag: strconv.ParseBool: parsing "maybe": invalid syntax`,
 	} {
 		out, errors, code := runHere(t, append([]string{"dig"}, strings.Fields(args)...)...)
 		if code != exitUsage || out != "" || errors != "utopia: "+want+"\n" {
@@ -568,11 +629,22 @@ func TestCompletion(t *testing.T) {
 
 // page prints a message as dig does with all its parts.
 func page(m *dns.Message) string {
-	q := newDigQuestion([]string{"x"})
+	q := newDigQuestion()
 	var out bytes.Buffer
-	digPage{digQuestion: q, known: 2, out: &out}.message(m)
-	digPage{digQuestion: q, known: 2, out: &out}.short(m.Answer)
+	p := &digPage{digQuestion: q, call: &digCall{}, out: &out}
+	p.printf(";; Got answer:\n")
+	p.message(m)
+	p.shortAnswer(told{Answer: &dnsclient.Answer{Message: m}})
 	lookupPage{nslookupQuestion: &nslookupQuestion{}, out: &out}.records(m.Answer, true)
+	return out.String()
+}
+
+// manyLines prints a message with records over several lines.
+func manyLines(m *dns.Message) string {
+	q := newDigQuestion()
+	q.show.multiline, q.show.units = true, true
+	var out bytes.Buffer
+	(&digPage{digQuestion: q, call: &digCall{}, out: &out}).message(m)
 	return out.String()
 }
 
@@ -605,7 +677,7 @@ func TestPagesArePrintable(t *testing.T) {
 				}
 			}
 			m.Answer = []dns.RR{{Name: m.Question[0].Name, Type: kind, Class: dns.ClassIN, Data: data}}
-			checkPrintable(t, page(m), kind.String())
+			checkPrintable(t, page(m)+manyLines(m), kind.String())
 		}
 	}
 }
@@ -619,7 +691,7 @@ func TestOptionsArePrintable(t *testing.T) {
 			m.EDNS.Options = append(m.EDNS.Options, dns.Option{Code: code, Data: bytes.Repeat([]byte{0x1b}, size)})
 		}
 	}
-	checkPrintable(t, page(m), "options")
+	checkPrintable(t, page(m)+manyLines(m), "options")
 }
 
 func TestOptionText(t *testing.T) {
@@ -671,7 +743,7 @@ func FuzzDigPage(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, wire []byte) {
 		if m, err := dns.Parse(wire); err == nil {
-			checkPrintable(t, page(m), "")
+			checkPrintable(t, page(m)+manyLines(m), "")
 		}
 	})
 }
@@ -685,11 +757,11 @@ func TestReadResolvConf(t *testing.T) {
 		strings.Repeat("nameserver 192.0.2.1\n", 9):                                                           {"192.0.2.1", "192.0.2.1", "192.0.2.1"},
 		strings.Repeat("#", maxResolvConf) + "\nnameserver 192.0.2.1":                                         nil,
 	} {
-		if got := readResolvConf(strings.NewReader(text)); !slices.Equal(got, want) {
+		if got := readResolvConf(strings.NewReader(text)).servers; !slices.Equal(got, want) {
 			t.Errorf("%.60q: %q, want %q", text, got, want)
 		}
 	}
-	if len(systemServers()) == 0 {
+	if len(systemResolvers().servers) == 0 {
 		t.Error("the system has no servers, not even itself")
 	}
 }
@@ -697,16 +769,18 @@ func TestReadResolvConf(t *testing.T) {
 func TestServersInTurn(t *testing.T) {
 	t.Parallel()
 	port := testServer(t, example(t))
-	q, err := parseDig([]string{"-p", port, "www.example.test", "+tries=1"}, noGlobals)
+	q, err := parseOne("-p " + port + " www.example.test +tries=1")
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := q.message()
-	if err != nil {
-		t.Fatal(err)
-	}
+	m := q.message(dns.MustParseName(q.name))
 	s := &session{network: host.NewOS(host.OSOptions{})}
-	a := s.digger(q)
+	d := s.newDigger(&digCall{questions: []*digQuestion{q}})
+	d.page = &digPage{digQuestion: q, call: &digCall{}, out: &bytes.Buffer{}}
+	a, err := d.asker(q)
+	if err != nil {
+		t.Fatal(err)
+	}
 	a.servers = []string{"127.0.0.2", "127.0.0.1"} // nothing listens on the first
 	answer, err := a.ask(t.Context(), m)
 	if err != nil || answer.server != "127.0.0.1" {
@@ -717,7 +791,7 @@ func TestServersInTurn(t *testing.T) {
 	if err == nil || !strings.HasPrefix(err.Error(), "none of 127.0.0.2, 127.0.0.3 answered; the last: ask 127.0.0.3:") {
 		t.Errorf("got %v", err)
 	}
-	a.servers, a.port = []string{"127.0.0.9"}, 53
+	a.servers, a.port = []string{"127.0.0.9"}, ""
 	if hint := a.failure(t.Context(), a.failure(t.Context(), dnsclient.ErrUnreachable)).Error(); !strings.Contains(hint, "hint: utopia up answers on port 8053") {
 		t.Errorf("no hint in %q", hint)
 	}

@@ -168,32 +168,34 @@ func (q *nslookupQuestion) option(text string) error {
 }
 
 func setLookupType(q *nslookupQuestion, v string) error {
-	d := newDigQuestion(nil)
+	d := newDigQuestion()
 	if err := d.setKind(v); err != nil {
 		return err
+	}
+	if d.transfer() {
+		return usage("nslookup looks one name up\nhint: utopia dig %s transfers a zone", v)
 	}
 	q.kind, q.haveKind = d.kind, true
 	return nil
 }
 
 func setLookupClass(q *nslookupQuestion, v string) error {
-	d := newDigQuestion(nil)
+	d := newDigQuestion()
 	err := d.setClass(v)
 	q.class = d.class
 	return err
 }
 
 func setLookupPort(q *nslookupQuestion, v string) error {
-	d := newDigQuestion(nil)
-	if _, err := d.letter([]string{"-p", v}); err != nil {
-		return usage("-port: %q is no port: 1 to 65535", v)
+	port, err := parsePort("-port", v)
+	if err == nil {
+		q.port = port
 	}
-	q.port = d.port
-	return nil
+	return err
 }
 
 func setLookupTimeout(q *nslookupQuestion, v string) error {
-	d := newDigQuestion(nil)
+	d := newDigQuestion()
 	if err := setTime(d, v); err != nil {
 		return usage("-timeout: %q is no number of seconds: 1 to 3600", v)
 	}
@@ -202,7 +204,7 @@ func setLookupTimeout(q *nslookupQuestion, v string) error {
 }
 
 func setLookupTries(q *nslookupQuestion, v string) error {
-	d := newDigQuestion(nil)
+	d := newDigQuestion()
 	err := setTries(0)(d, v)
 	q.tries = d.tries
 	return err
@@ -262,11 +264,11 @@ func canonicalName(name dns.Name, answer []dns.RR) dns.Name {
 }
 
 func (s *session) nslookup(ctx context.Context, q *nslookupQuestion) error {
-	a := asker{servers: []string{q.server}, port: q.port, client: dnsclient.New(dnsclient.Options{
+	a := asker{servers: []string{q.server}, port: strconv.Itoa(int(q.port)), client: dnsclient.New(dnsclient.Options{
 		Host: s.network, Transcript: s.recorder(), Timeout: q.timeout, Tries: q.tries, TCP: q.tcp,
 	})}
 	if q.server == "" {
-		a.servers = systemServers()
+		a.servers = systemResolvers().servers
 	}
 	m, err := q.first()
 	if err != nil {

@@ -188,7 +188,7 @@ func TestNslookupUsage(t *testing.T) {
 		"-retry=0 x":     `"0" is no number of tries: 1 to 100`,
 		"a..b":           `dns: name "a..b": empty label`,
 		"x -C":           "-C needs a value",
-		"-qt=AXFR x":     "AXFR asks for a whole zone, which utopia does not transfer",
+		"-qt=AXFR x":     "nslookup looks one name up\nhint: utopia dig AXFR transfers a zone",
 	} {
 		out, errors, code := runHere(t, append([]string{"nslookup"}, strings.Fields(args)...)...)
 		if code != exitUsage || out != "" || errors != "utopia: "+want+"\n" {
