@@ -17,6 +17,7 @@ import (
 	"github.com/network-utopia/utopia/internal/service/socketsvc"
 	"github.com/network-utopia/utopia/internal/service/websvc"
 	"github.com/network-utopia/utopia/internal/state/accounts"
+	"github.com/network-utopia/utopia/internal/state/zones"
 	"github.com/network-utopia/utopia/internal/supervise"
 )
 
@@ -115,6 +116,7 @@ func (a *App) buildDNS(cfg *config.Config) (part, error) {
 	opts.Host, opts.Log, opts.Transcript = a.opts.Host, a.log, a.observer.Recorder()
 	opts.Guard, opts.Meter = a.guards.byService[dnsName], a.observer.Meter(dnsName)
 	opts.Limited = &a.guards.responses
+	opts.Keys = zones.NewSigningKeys(a.folder.db.Keys())
 	opts.Before = a.names()
 	service, err := dnssvc.New(opts)
 	if err != nil {
@@ -145,7 +147,7 @@ func (a *App) names() *dnssvc.Service {
 func dnsOptions(cfg *config.Config) dnssvc.Options {
 	opts := dnssvc.Options{
 		Domain: cfg.Domain, Addresses: cfg.Address, Port: port(cfg, 53), Records: cfg.PublicAddresses(),
-		TTL:    cfg.DNS.TTL.Std(),
+		TTL: cfg.DNS.TTL.Std(), Signing: signing(cfg.DNS.DNSSEC),
 		Rotate: cfg.DNS.Rotate, NSID: cfg.DNS.NSID, RateLimit: cfg.DNS.RateLimit, Slip: cfg.DNS.Slip,
 		// What these get they asked for, or another of our own clients did: who forges their addresses is within reach.
 		Unlimited: append(dnssvc.Loopback(), cfg.DNS.RecursiveFor...),
@@ -158,10 +160,20 @@ func dnsOptions(cfg *config.Config) dnssvc.Options {
 	}
 	for _, z := range cfg.DNS.Zones {
 		if z.File != "" {
-			opts.Zones = append(opts.Zones, dnssvc.Zone{Name: z.Name, File: cfg.Resolve(z.File)})
+			opts.Zones = append(opts.Zones, dnssvc.Zone{Name: z.Name, File: cfg.Resolve(z.File), Signing: signing(z.DNSSEC)})
 		}
 	}
 	return opts
+}
+
+func signing(dnssec string) dnssvc.Signing {
+	switch dnssec {
+	case config.DNSSECOn:
+		return dnssvc.SignedNSEC
+	case config.DNSSECNSEC3:
+		return dnssvc.SignedHashed
+	}
+	return dnssvc.Unsigned
 }
 
 func (a *App) buildWeb(cfg *config.Config) (part, error) {

@@ -24,7 +24,7 @@ type DNS struct {
 	Notify     []Server `toml:"notify" example:"192.0.2.53" later:"does not tell other servers of changes yet" doc:"For the domain's own zone: as in dns.zones."`
 	TransferTo []Access `toml:"transfer-to" example:"192.0.2.53,key transfer" later:"does not hand out whole zones yet" doc:"For the domain's own zone: as in dns.zones."`
 	Update     []Grant  `toml:"update" example:"key laptop home A AAAA" later:"does not take updates yet" doc:"For the domain's own zone: as in dns.zones."`
-	DNSSEC     string   `toml:"dnssec" default:"on" enum:"on,nsec3,off" later:"does not sign zones yet" doc:"For the domain's own zone: as in dns.zones."`
+	DNSSEC     string   `toml:"dnssec" default:"on" enum:"on,nsec3,off" doc:"For the domain's own zone: as in dns.zones."`
 
 	Keys  []Key  `toml:"keys" names:"key" doc:"The keys that messages between servers are signed with (TSIG, RFC 8945): one entry for each, by the name that both sides know it by."`
 	Zones []Zone `toml:"zones" names:"zone" doc:"Zones beside the domain's own, by name: \"example.org\" = { file = \"example.org.zone\" }."`

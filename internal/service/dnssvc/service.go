@@ -14,14 +14,22 @@
 // of one that has never been there nothing is known, and questions about it get
 // SERVFAIL.
 //
+// # Signatures
+//
+// Zones are signed where the settings say so (RFC 9364) and the user has not
+// done it: with a key of each zone that is made once and kept, and again before
+// the signatures end.
+//
 // # Serials
 //
 // The SOA's serial is the time at which the zone was made, in seconds since
 // 1970, unless the user's zone file has an SOA of its own. When a zone is
 // replaced by one with the same records, nothing changes; otherwise the new
 // serial comes after the old one (RFC 1982), by one where the clock does not
-// say so. A serial in a user's SOA is never changed: a change of the zone
-// without a change of that is told in the log.
+// say so. A serial in a user's SOA is never changed in a zone that is not signed:
+// a change of the zone without a change of that is told in the log. Where a zone
+// is signed its signatures change by themselves, so there the serial comes after
+// the old one as well.
 package dnssvc
 
 import (
@@ -79,7 +87,9 @@ type Options struct {
 	Records   []netip.Addr  // the addresses that the domain's records give
 	TTL       time.Duration // of our records, whole seconds; DefaultTTL when zero
 	ZoneFiles []string      // master files with more records of the domain; what they $INCLUDE lies beside or below them
+	Signing   Signing       // of the domain's own zone
 	Zones     []Zone        // beside the domain's own
+	Keys      Keys          // that zones are signed with; nil: no zone is signed
 
 	// Before is the service that this one is to take the place of, or nil: what
 	// cannot be made anew is taken from there.
@@ -105,12 +115,15 @@ type Options struct {
 
 // Service is the domain's name server.
 type Service struct {
-	current atomic.Pointer[state]
-	self    listen.Self
+	current  atomic.Pointer[state]
+	changing sync.Mutex    // whoever makes the next state holds it
+	replaced chan struct{} // tells of a new state
+	self     listen.Self
 
 	mu      sync.Mutex
 	server  *dnsserver.Server // nil while it does not run
 	sockets *listen.Sockets
+	end     context.CancelFunc // of what else runs
 	serving sync.WaitGroup
 }
 
@@ -120,6 +133,7 @@ type state struct {
 	zones   []made // the domain's own first
 	set     *zone.Set
 	protect *protection
+	after   *state // that its zones were made to come after
 }
 
 // New makes the zones. It opens no socket: whatever is wrong with the settings
@@ -136,7 +150,7 @@ func New(opts Options) (*Service, error) {
 		before = opts.Before.current.Load()
 		opts.Before = nil // it may go
 	}
-	zones, err := makeZones(opts, before, uint32(time.Now().Unix()))
+	zones, err := makeZones(opts, before, time.Now())
 	if err != nil {
 		return nil, fmt.Errorf("the name server: %w", err)
 	}
@@ -144,7 +158,8 @@ func New(opts Options) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the name server: %w", err)
 	}
-	s := &Service{}
+	st.after = before
+	s := &Service{replaced: make(chan struct{}, 1)}
 	s.current.Store(st)
 	return s, nil
 }
@@ -158,13 +173,15 @@ func newState(opts Options, zones []made) (*state, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &state{opts, zones, set, p}, nil
+	return &state{Options: opts, zones: zones, set: set, protect: p}, nil
 }
 
 // Replace takes next's zones and settings over when next listens on the same
 // addresses, and says whether it did. Queries are answered all the time; each
 // sees the old zones or the new ones. Next must not be started.
 func (s *Service) Replace(next *Service) bool {
+	s.changing.Lock()
+	defer s.changing.Unlock()
 	old, other := s.current.Load(), next.current.Load()
 	if old.Host != other.Host || old.Port != other.Port || !slices.Equal(old.Addresses, other.Addresses) ||
 		(old.Guard == nil) != (other.Guard == nil) {
@@ -172,7 +189,9 @@ func (s *Service) Replace(next *Service) bool {
 	}
 	zones := slices.Clone(other.zones)
 	for i, m := range zones {
-		zones[i] = succeed(old.find(m.name), m, other.Log)
+		if other.after != old { // or else they were made for this
+			zones[i] = succeed(old.find(m.name), m, other.Options, time.Now())
+		}
 	}
 	set, err := setOf(zones)
 	if err != nil {
@@ -181,7 +200,11 @@ func (s *Service) Replace(next *Service) bool {
 	if err := other.protect.inherit(old.protect); err != nil {
 		return false // cannot happen: both were made from good settings
 	}
-	s.current.Store(&state{other.Options, zones, set, other.protect})
+	s.current.Store(&state{Options: other.Options, zones: zones, set: set, protect: other.protect})
+	select {
+	case s.replaced <- struct{}{}:
+	default:
+	}
 	return true
 }
 
@@ -246,7 +269,9 @@ func (s *Service) Start(ctx context.Context) error {
 	for _, pc := range sockets.Packets {
 		s.serve(st.Log, func() error { return server.ServePacket(pc) })
 	}
-	s.server, s.sockets = server, sockets
+	running, end := context.WithCancel(context.WithoutCancel(ctx))
+	s.serving.Go(func() { s.renewing(running) })
+	s.server, s.sockets, s.end = server, sockets, end
 	return nil
 }
 
@@ -263,12 +288,13 @@ func (s *Service) serve(log *slog.Logger, loop func() error) {
 // Stop answers what has been read and closes, hard when ctx ends first.
 func (s *Service) Stop(ctx context.Context) error {
 	s.mu.Lock()
-	server := s.server
+	server, end := s.server, s.end
 	s.server, s.sockets = nil, nil
 	s.mu.Unlock() // whoever asks where it listens need not wait for its clients
 	if server == nil {
 		return nil
 	}
+	end()
 	err := server.Shutdown(ctx)
 	s.serving.Wait()
 	return err

@@ -35,7 +35,8 @@ func makeOwn(opts Options, serial uint32) (m made, err error) {
 	if err := addOurs(b, m.name, opts, serial); err != nil {
 		return m, err
 	}
-	m.zone, m.warnings, err = b.Build()
+	m.signing = opts.Signing
+	m.plain, m.warnings, err = b.Build()
 	return m, err
 }
 

@@ -4,9 +4,9 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/network-utopia/utopia/dns"
 	"github.com/network-utopia/utopia/dns/zone"
@@ -14,18 +14,24 @@ import (
 
 // Zone is a zone beside the domain's own that is kept here.
 type Zone struct {
-	Name string // with or without its final dot
-	File string // its master file; what that includes lies beside or below it
+	Name    string // with or without its final dot
+	File    string // its master file; what that includes lies beside or below it
+	Signing Signing
 }
 
 // made is a zone that was made.
 type made struct {
 	name      dns.Name
-	zone      *zone.Zone // nil while the zone is missing: there is nothing to answer from
+	plain     *zone.Zone // what its files and the settings say
+	zone      *zone.Zone // what is served; nil while the zone is missing: there is nothing to answer from
+	signing   Signing
+	renew     time.Time // when it is to be signed again; zero for never
 	warnings  zone.Problems
 	ownSerial bool              // the SOA is the user's
 	sum       [sha256.Size]byte // of the files that it was made from
 	failed    error             // why it is not what its files say by now; nil when it is
+
+	signingFailed bool // failed says why it could not be signed
 }
 
 // Failed is a zone that could not be made from its files.
@@ -90,12 +96,13 @@ func (st *state) find(name dns.Name) *made {
 // makeZones makes the domain's own zone and the others. One whose file has an
 // error stays as before has it; where that has none, it is missing, and the
 // domain's own zone is an error then.
-func makeZones(opts Options, before *state, serial uint32) ([]made, error) {
-	own, err := makeOwn(opts, serial)
+func makeZones(opts Options, before *state, now time.Time) ([]made, error) {
+	own, err := makeOwn(opts, uint32(now.Unix()))
+	if own.name == "" {
+		return nil, err
+	}
 	if err != nil {
-		if own = keep(own, before.find(own.name), err); own.zone == nil {
-			return nil, err
-		}
+		own = keep(own, before.find(own.name), err)
 	}
 	all := []made{own}
 	for _, z := range opts.Zones {
@@ -108,6 +115,12 @@ func makeZones(opts Options, before *state, serial uint32) ([]made, error) {
 		}
 		all = append(all, m)
 	}
+	for i, m := range all {
+		all[i] = succeed(before.find(m.name), m, opts, now)
+	}
+	if all[0].zone == nil {
+		return nil, all[0].failed
+	}
 	return all, nil
 }
 
@@ -118,7 +131,7 @@ func keep(m made, before *made, err error) made {
 	if before != nil {
 		m = *before
 	}
-	m.failed = err
+	m.failed, m.signingFailed = err, false
 	return m
 }
 
@@ -133,8 +146,9 @@ func makeOther(z Zone) (made, error) {
 	sum := sha256.New()
 	err = readFile(z.File, name, b, sum)
 	m.sum = [sha256.Size]byte(sum.Sum(nil))
+	m.signing = z.Signing
 	if err == nil {
-		m.zone, m.warnings, err = b.Build()
+		m.plain, m.warnings, err = b.Build()
 	}
 	return m, err
 }
@@ -172,28 +186,11 @@ func setOf(zones []made) (*zone.Set, error) {
 	return set.WithMissing(missing...), nil
 }
 
-// succeed gives the zone that comes after before, with its serial. Before is
-// nil where there was none.
-func succeed(before *made, next made, log *slog.Logger) made {
-	switch {
-	case before == nil || before.zone == nil:
-		return next
-	case next.failed != nil:
+// succeed gives the zone that comes after before. Before is nil where there was
+// none.
+func succeed(before *made, next made, opts Options, now time.Time) made {
+	if next.failed != nil {
 		return keep(next, before, next.failed)
-	case before.zone.SameContent(next.zone):
-		if !next.ownSerial {
-			next.zone = before.zone
-		}
-		return next
 	}
-	was, now := before.zone.SOA().Serial, next.zone.SOA().Serial
-	switch {
-	case zone.SerialAfter(now, was):
-	case next.ownSerial:
-		log.Warn("the zone has changed, and the serial of its SOA has not gone up: secondary servers will not notice",
-			"zone", next.name.String(), "before", was, "now", now)
-	default:
-		next.zone = next.zone.WithSerial(was + 1)
-	}
-	return next
+	return next.publish(before, opts, now)
 }

@@ -24,7 +24,7 @@ func several(t *testing.T, texts map[string]string) (Options, string) {
 	opts := options()
 	dir := t.TempDir()
 	for name, text := range texts {
-		opts.Zones = append(opts.Zones, Zone{name, writeFile(t, dir, name+"zone", text)})
+		opts.Zones = append(opts.Zones, Zone{Name: name, File: writeFile(t, dir, name+"zone", text)})
 	}
 	return opts, dir
 }
@@ -195,17 +195,17 @@ func TestBadZones(t *testing.T) {
 		zones []Zone
 		want  string
 	}{
-		{[]Zone{{"NetworkUtopia.test", file}}, "networkutopia.test. is there twice"},
-		{[]Zone{{"a.test", file}, {"A.test.", file}}, "a.test. is there twice"},
-		{[]Zone{{"a..test", file}}, "empty label"},
-		{[]Zone{{".", file}}, "no domain"},
+		{[]Zone{{Name: "NetworkUtopia.test", File: file}}, "networkutopia.test. is there twice"},
+		{[]Zone{{Name: "a.test", File: file}, {Name: "A.test.", File: file}}, "a.test. is there twice"},
+		{[]Zone{{Name: "a..test", File: file}}, "empty label"},
+		{[]Zone{{Name: ".", File: file}}, "no domain"},
 	} {
 		opts.Zones = tt.zones
 		if _, err := New(opts); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%v: %v", tt.zones, err)
 		}
 	}
-	opts.Zones = []Zone{{"a.test", filepath.Join(t.TempDir(), "none")}}
+	opts.Zones = []Zone{{Name: "a.test", File: filepath.Join(t.TempDir(), "none")}}
 	s := newService(t, opts)
 	if f := s.Failed(); len(f) != 1 || !errors.Is(f[0].Err, fs.ErrNotExist) {
 		t.Errorf("%v", f)
