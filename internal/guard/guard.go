@@ -27,8 +27,7 @@
 // # Tables
 //
 // All tables are bounded. When one is full, the entry that matters least of a
-// few taken at random makes room: the fullest bucket, the lowest count of
-// failures. To push out a client that has failed n times, an attacker needs a
+// few makes room: the fullest bucket, the lowest count of failures. To push out a client that has failed n times, an attacker needs a
 // table full of clients that have failed as often. Connections are never
 // forgotten; there are at most MaxConnections of them.
 package guard
@@ -158,7 +157,7 @@ type Guard struct {
 	open        atomic.Int64 // connections
 	connections connections
 	networks    connections // the same, of each IPv6 /48
-	rates       table[bucket]
+	rates       rates
 	failures    table[record] // of clients
 	tried       table[record] // of names
 	known       knownUsers
@@ -180,7 +179,8 @@ func New(opts Options) *Guard {
 }
 
 // SetLimits changes the limits. Connections beyond a lower limit stay; tables
-// beyond a smaller size shrink as they are used.
+// beyond a smaller size shrink as they are used, but that of the rates begins
+// anew when its size changes.
 func (g *Guard) SetLimits(opts Options) {
 	opts = opts.withDefaults()
 	opts.Exempt = append([]netip.Prefix(nil), opts.Exempt...)
@@ -190,6 +190,7 @@ func (g *Guard) SetLimits(opts Options) {
 		}
 	}
 	g.limits.Store(&opts)
+	g.rates.set(&opts)
 }
 
 // Admit lets a client have another connection, or returns a ConnectionsError.
@@ -245,12 +246,16 @@ func (a *admission) release() {
 }
 
 // Allow says whether a client may make a request now, and counts it if so.
-func (g *Guard) Allow(client netip.Addr) bool {
+func (g *Guard) Allow(client netip.Addr) bool { return g.AllowAt(client, time.Now()) }
+
+// AllowAt is Allow for those who know what time it is. Times that are a little
+// out of order do no harm.
+func (g *Guard) AllowAt(client netip.Addr, now time.Time) bool {
 	o := g.limits.Load()
 	if o.exempts(client) {
 		return true
 	}
-	if !takeToken(&g.rates, clientOf(client), o, time.Now()) {
+	if !g.rates.take(clientOf(client), now) {
 		g.refusedRate.Add(1)
 		return false
 	}

@@ -310,6 +310,59 @@ func TestRate(t *testing.T) {
 	})
 }
 
+// A new rate gives back at its own pace what was used up under the old one; a table of another size begins anew.
+func TestRateChanges(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := New(Options{Rate: 1, Burst: 10})
+		for g.Allow(v4(1)) {
+			continue
+		}
+		left := func(want int) {
+			t.Helper()
+			n := 0
+			for ; n < 1000 && g.Allow(v4(1)); n++ {
+				continue
+			}
+			if n != want {
+				t.Errorf("%d requests are left, want %d", n, want)
+			}
+		}
+		g.SetLimits(Options{Rate: 4, Burst: 10})
+		left(0)
+		time.Sleep(time.Second)
+		left(4)
+		g.SetLimits(Options{Rate: 0.5, Burst: 10})
+		time.Sleep(3 * time.Second)
+		left(1)
+		g.SetLimits(Options{Rate: 0.5, Burst: 10, MaxClients: 64})
+		left(10)
+		g.SetLimits(Options{Rate: 1e-12, Burst: 1 << 40}) // neither overflows
+		left(1000)
+		g.SetLimits(Options{Rate: 1e12, Burst: 1})
+		left(0)
+		time.Sleep(time.Nanosecond)
+		left(1)
+	})
+}
+
+// A clock reading that is older than the last does no harm.
+func TestAllowAt(t *testing.T) {
+	t.Parallel()
+	g, now := New(Options{Rate: 1, Burst: 3}), time.Now()
+	for i, c := range []struct {
+		after time.Duration
+		want  bool
+	}{
+		{0, true}, {-time.Millisecond, true}, {0, true}, {0, false}, {999 * time.Millisecond, false},
+		{time.Second, true}, {time.Second, false},
+	} {
+		if got := g.AllowAt(v4(1), now.Add(c.after)); got != c.want {
+			t.Errorf("%d: after %v: %v", i, c.after, got)
+		}
+	}
+}
+
 // checkInBubble is rapid.Check for a test inside synctest, where the clock from
 // which rapid takes its seed always starts at the same time.
 func checkInBubble(t *testing.T, property func(*rapid.T)) {
@@ -435,6 +488,17 @@ func BenchmarkAllow(b *testing.B) {
 		g.Allow(v4(i & 1023))
 		i++
 	}
+}
+
+// BenchmarkAllowAt is what a server pays for each query that knows the time, with as many goroutines as processors.
+func BenchmarkAllowAt(b *testing.B) {
+	g, now := New(Options{Exempt: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}}), time.Now()
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for i := 0; pb.Next(); i++ {
+			g.AllowAt(v4(i&1023), now)
+		}
+	})
 }
 
 func BenchmarkAllowFullTable(b *testing.B) {

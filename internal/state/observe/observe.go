@@ -138,17 +138,20 @@ type Meter struct {
 
 // Count adds one exchange with its outcome in the protocol's own terms, such as "NXDOMAIN" or "404", and the bytes of
 // its messages.
-func (m *Meter) Count(outcome string, received, sent int) {
+func (m *Meter) Count(outcome string, received, sent int) { m.Add(outcome, 1, received, sent) }
+
+// Add adds n exchanges with one outcome, and the bytes of all their messages: it is for those who have many at once.
+func (m *Meter) Add(outcome string, n, received, sent int) {
 	m.received.Add(float64(received))
 	m.sent.Add(float64(sent))
 	now := time.Now().Unix()
 	m.mu.Lock()
 	counter := m.counter(outcome)
-	m.total++
+	m.total += uint64(n)
 	m.advance(now)
-	m.slots[now%int64(len(m.slots))]++
+	m.slots[now%int64(len(m.slots))] += uint64(n)
 	m.mu.Unlock()
-	counter.Inc()
+	counter.Add(float64(n))
 }
 
 func (m *Meter) counter(outcome string) prometheus.Counter {

@@ -23,17 +23,17 @@ func TestMetrics(t *testing.T) {
 	o := New(Options{Version: "1.2.3"})
 	m := o.Meter("dns")
 	m.Count("NOERROR", 40, 60)
-	m.Count("NOERROR", 40, 60)
+	m.Add("NOERROR", 2, 80, 120)
 	m.Count("NXDOMAIN", 40, 90)
 	if o.Meter("dns") != m {
 		t.Error("one service has two meters")
 	}
 	got := metrics(t, o)
 	for _, want := range []string{
-		`utopia_exchanges_total{outcome="NOERROR",service="dns"} 2`,
+		`utopia_exchanges_total{outcome="NOERROR",service="dns"} 3`,
 		`utopia_exchanges_total{outcome="NXDOMAIN",service="dns"} 1`,
-		`utopia_bytes_total{direction="received",service="dns"} 120`,
-		`utopia_bytes_total{direction="sent",service="dns"} 210`,
+		`utopia_bytes_total{direction="received",service="dns"} 160`,
+		`utopia_bytes_total{direction="sent",service="dns"} 270`,
 		`version="1.2.3"`,
 		"process_resident_memory_bytes",
 		"utopia_transcripts_passed_total 0",
@@ -42,8 +42,8 @@ func TestMetrics(t *testing.T) {
 			t.Errorf("the metrics lack %s", want)
 		}
 	}
-	if m.Total() != 3 {
-		t.Errorf("total %d, want 3", m.Total())
+	if m.Total() != 4 {
+		t.Errorf("total %d, want 4", m.Total())
 	}
 }
 
