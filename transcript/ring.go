@@ -67,6 +67,14 @@ func (c *circle) take(now, share int64) bool {
 	return c.taken.Load() < share && c.taken.Add(1) <= share
 }
 
+// spent says whether Level would say Off now.
+func (r *Ring) spent(service string, now time.Time) bool {
+	c := r.circle(service)
+	return c.second.Load() == now.Unix() && c.taken.Load() >= r.perSecond
+}
+
+func (r *Ring) pass(n int) { r.passed.Add(uint64(n)) }
+
 // Begin keeps the exchange in the place of its service's oldest one.
 func (r *Ring) Begin(x *Exchange) {
 	c := r.circle(x.Head().Service)

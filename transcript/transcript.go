@@ -183,6 +183,25 @@ func (a *attached) End(x *Exchange) {
 	}
 }
 
+func (a *attached) spent(service string, now time.Time) bool {
+	s := a.sink.Load()
+	if s == nil {
+		return true
+	}
+	if sample, ok := (*s).(sampler); ok {
+		return sample.spent(service, now)
+	}
+	return (*s).Level(service) == Off
+}
+
+func (a *attached) pass(n int) {
+	if s := a.sink.Load(); s != nil {
+		if sample, ok := (*s).(sampler); ok {
+			sample.pass(n)
+		}
+	}
+}
+
 // change replaces the list of sinks, so that Begin reads it without a lock.
 func (r *Recorder) change(edit func([]Sink) []Sink) {
 	r.mu.Lock()
@@ -225,6 +244,43 @@ func (r *Recorder) Begin(ctx context.Context, service, network string, local, re
 		s.Begin(x)
 	}
 	return x
+}
+
+// sampler is a sink that takes only a share of the exchanges, and can say at little cost that it takes no more now.
+type sampler interface {
+	spent(service string, now time.Time) bool
+	pass(n int)
+}
+
+// Watched says whether a sink might want an exchange of the service that begins now. It is for those who have many
+// exchanges at once: where it says no, they need not ask [Recorder.Begin] for each, and tell [Recorder.Pass] how many
+// there were.
+func (r *Recorder) Watched(service string, now time.Time) bool {
+	if r == nil {
+		return false
+	}
+	for _, s := range *r.sinks.Load() {
+		if sample, ok := s.(sampler); ok {
+			if !sample.spent(service, now) {
+				return true
+			}
+		} else if s.Level(service) != Off {
+			return true
+		}
+	}
+	return false
+}
+
+// Pass counts n exchanges that were not begun because Watched said no.
+func (r *Recorder) Pass(n int) {
+	if r == nil {
+		return
+	}
+	for _, s := range *r.sinks.Load() {
+		if sample, ok := s.(sampler); ok {
+			sample.pass(n)
+		}
+	}
 }
 
 // Exchange is a record that is being written. It is safe for concurrent use, and a nil *Exchange takes everything
