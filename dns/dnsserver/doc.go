@@ -2,9 +2,9 @@
 // has a Handler answer them, and sends the responses. It knows nothing of
 // zones.
 //
-// Over UDP each socket has a fixed number of goroutines, each with its own
-// buffers, so that an overload is dropped by the kernel and never queues up
-// here. Over TCP queries may be pipelined; each connection has bounds on its
+// Over UDP each socket has one goroutine with its own buffers, which reads and
+// answers a batch of queries at a time, so that an overload is dropped by the
+// kernel and never queues up here. Over TCP queries may be pipelined; each connection has bounds on its
 // time, its messages and what it holds in memory.
 //
 // A StreamHandler answers with several messages, one after the other: a zone

@@ -107,26 +107,30 @@ func (r *running) stop(t testing.TB) {
 type counters struct {
 	mu        sync.Mutex
 	exchanges []string
+	in, out   int // octets
 	refused   map[Refusal]int
 	panics    int
 }
 
-func (c *counters) Exchange(t Transport, code dns.Rcode, in, out int, took time.Duration) {
+func (c *counters) Answered(t Transport, code dns.Rcode, n, in, out int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if in < dns.HeaderLen || out < dns.HeaderLen || took < 0 {
+	if n < 1 || in < n*dns.HeaderLen || out < n*dns.HeaderLen {
 		c.exchanges = append(c.exchanges, "impossible")
 	}
-	c.exchanges = append(c.exchanges, t.String()+" "+code.String())
+	for range n {
+		c.exchanges = append(c.exchanges, t.String()+" "+code.String())
+	}
+	c.in, c.out = c.in+in, c.out+out
 }
 
-func (c *counters) Refused(_ Transport, why Refusal) {
+func (c *counters) Refused(_ Transport, why Refusal, n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.refused == nil {
 		c.refused = map[Refusal]int{}
 	}
-	c.refused[why]++
+	c.refused[why] += n
 }
 
 func (c *counters) Panic(Transport) {

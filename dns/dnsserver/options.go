@@ -12,7 +12,8 @@ import (
 
 // Limits of Options where it names none.
 const (
-	DefaultReaders      = 2        // goroutines of one UDP socket
+	DefaultBatch        = 64       // UDP queries that are read and answered at once
+	DefaultMaxUDPQuery  = 4096     // octets of a query over UDP
 	DefaultMaxUDPSize   = 1232     // octets of a response over UDP (RFC 9715)
 	DefaultSocketBuffer = 1 << 20  // octets that a UDP socket queues
 	DefaultMaxConns     = 1000     // TCP connections at once
@@ -69,7 +70,8 @@ type Client struct {
 type Handler interface {
 	// Respond appends the response to a query behind dst and returns the longer
 	// dst; when it returns dst as it was, nothing is sent. Query is at least a
-	// header, with QR clear. Neither slice may be kept.
+	// header, with QR clear. Neither slice may be kept. While it runs, other
+	// queries of the same UDP socket or connection wait.
 	Respond(dst, query []byte, from Client) []byte
 }
 
@@ -88,17 +90,18 @@ type Guard interface {
 // Rate decides whether a query of a client is answered now. Over UDP one that
 // is not is dropped, over TCP it is refused.
 type Rate interface {
-	Allow(client netip.Addr) bool
+	// Allow is told when the query was read.
+	Allow(client netip.Addr, now time.Time) bool
 }
 
 // Metrics counts what the server does. Its methods are called from many
-// goroutines at once.
+// goroutines at once, and over UDP once for each batch of queries.
 type Metrics interface {
-	// Exchange counts an answered query: its response code (the four bits of the
-	// header), the octets of both messages, and the time that it took.
-	Exchange(t Transport, code dns.Rcode, in, out int, took time.Duration)
-	// Refused counts a connection or a message that was not answered.
-	Refused(t Transport, why Refusal)
+	// Answered counts n queries that were answered with one response code (the
+	// four bits of the header), and the octets of those queries and responses.
+	Answered(t Transport, code dns.Rcode, n, in, out int)
+	// Refused counts n connections or messages that were not answered.
+	Refused(t Transport, why Refusal, n int)
 	// Panic counts a broken invariant, which cost a datagram or a connection.
 	Panic(t Transport)
 }
@@ -132,7 +135,8 @@ type Options struct {
 	Log        *slog.Logger         // nil logs nothing
 	Transcript *transcript.Recorder // nil records nothing
 
-	Readers      int           // goroutines of one UDP socket
+	Batch        int           // UDP queries that are read and answered at once; at most batch.MaxSize
+	MaxUDPQuery  int           // octets of a query over UDP; a longer one is answered with FORMERR
 	MaxUDPSize   int           // octets of a response over UDP; at least 512
 	SocketBuffer int           // octets that a UDP socket queues; the system may allow fewer
 	MaxConns     int           // TCP connections at once
@@ -157,13 +161,15 @@ func (o Options) withDefaults() Options {
 			*v = d
 		}
 	}
-	def(&o.Readers, DefaultReaders)
+	def(&o.Batch, DefaultBatch)
+	def(&o.MaxUDPQuery, DefaultMaxUDPQuery)
 	def(&o.MaxUDPSize, DefaultMaxUDPSize)
 	def(&o.SocketBuffer, DefaultSocketBuffer)
 	def(&o.MaxConns, DefaultMaxConns)
 	def(&o.MaxQueries, DefaultMaxQueries)
 	def(&o.MaxQuery, DefaultMaxQuery)
 	def(&o.MaxStreams, DefaultMaxStreams)
+	o.MaxUDPQuery = max(o.MaxUDPQuery, dns.MinUDPSize)
 	o.MaxUDPSize = max(o.MaxUDPSize, dns.MinUDPSize)
 	o.MaxQuery = min(max(o.MaxQuery, dns.HeaderLen), dns.MaxMessageLen)
 	if o.IdleTimeout <= 0 {
@@ -186,6 +192,6 @@ func (o Options) withDefaults() Options {
 
 type noMetrics struct{}
 
-func (noMetrics) Exchange(Transport, dns.Rcode, int, int, time.Duration) {}
-func (noMetrics) Refused(Transport, Refusal)                             {}
-func (noMetrics) Panic(Transport)                                        {}
+func (noMetrics) Answered(Transport, dns.Rcode, int, int, int) {}
+func (noMetrics) Refused(Transport, Refusal, int)              {}
+func (noMetrics) Panic(Transport)                              {}

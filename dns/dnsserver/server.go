@@ -31,7 +31,7 @@ func New(opts Options) (*Server, error) {
 	opts = opts.withDefaults()
 	return &Server{opts: opts, loop: serve.New(serve.Options{
 		Name: "dnsserver", Closed: ErrServerClosed, Log: opts.Log, MaxConns: opts.MaxConns, Guard: opts.Guard,
-		Refused:  func(_ net.Conn, why serve.Refusal) { opts.Metrics.Refused(TCP, Refusal(why)) },
+		Refused:  func(_ net.Conn, why serve.Refusal) { opts.Metrics.Refused(TCP, Refusal(why), 1) },
 		Panicked: func(network string, _ any) { opts.Metrics.Panic(transportOf(network)) },
 	})}, nil
 }
@@ -43,31 +43,30 @@ func New(opts Options) (*Server, error) {
 func (s *Server) Shutdown(ctx context.Context) error { return s.loop.Shutdown(ctx) }
 
 // unfit says why a message is not given to the handler; "" when it is.
-func (s *Server) unfit(query []byte, from Client) Refusal {
+func (s *Server) unfit(query []byte, from Client, now time.Time) Refusal {
 	switch {
 	case len(query) < dns.HeaderLen:
 		return RefusedShort
 	case query[2]&0x80 != 0:
 		return RefusedResponse
-	case s.opts.Rate != nil && !from.quiet && !s.opts.Rate.Allow(from.Remote.Addr()):
+	case s.opts.Rate != nil && !from.quiet && !s.opts.Rate.Allow(from.Remote.Addr(), now):
 		return RefusedRate
 	}
 	return ""
 }
 
-// respond has the handler answer one query. It returns dst as it was when
-// nothing is to be sent.
-func (s *Server) respond(dst, query []byte, from Client) []byte {
+// respond has the handler answer one query. It returns dst as it was, and why,
+// when nothing is to be sent.
+func (s *Server) respond(dst, query []byte, from Client) ([]byte, Refusal) {
 	out := s.opts.Handler.Respond(dst, query, from)
 	switch size := len(out) - len(dst); {
 	case size < dns.HeaderLen:
-		s.refused(from, RefusedSilent)
-		return dst
+		return dst, RefusedSilent
 	case from.MaxUDP > 0 && size > from.MaxUDP, size > dns.MaxMessageLen:
 		s.opts.Log.Error("a response is longer than its transport takes", "octets", size, "transport", from.Transport.String())
-		return failure(dst, query, dns.RcodeServFail)
+		return failure(dst, query, dns.RcodeServFail), ""
 	}
-	return out
+	return out, ""
 }
 
 // failure writes a response that is a header alone.
@@ -81,12 +80,6 @@ func failure(dst, query []byte, code dns.Rcode) []byte {
 		return dst
 	}
 	return out
-}
-
-func (s *Server) refused(from Client, why Refusal) {
-	if !from.quiet {
-		s.opts.Metrics.Refused(from.Transport, why)
-	}
 }
 
 func (s *Server) quiet(remote netip.AddrPort) bool {
@@ -107,12 +100,5 @@ func (s *Server) exchange(from Client) *transcript.Exchange {
 func record(x *transcript.Exchange, d transcript.Direction, message []byte) {
 	if x != nil {
 		x.Message(d, message, dns.SummarizeWire(message))
-	}
-}
-
-// answered counts a query that was answered.
-func (s *Server) answered(query, response []byte, from Client, start time.Time) {
-	if !from.quiet {
-		s.opts.Metrics.Exchange(from.Transport, dns.Rcode(response[3]&0xf), len(query), len(response), time.Since(start))
 	}
 }

@@ -36,7 +36,7 @@ func (c *session) messagesFor(query []byte) (iter.Seq2[[]byte, error], bool) {
 // streamed answers a query with several messages; false when the connection is
 // over. The query lies in the session's buffer, which is not read into
 // meanwhile.
-func (c *session) streamed(query []byte, messages iter.Seq2[[]byte, error], start time.Time) bool {
+func (c *session) streamed(query []byte, messages iter.Seq2[[]byte, error]) bool {
 	if !c.flush() {
 		return false
 	}
@@ -45,7 +45,7 @@ func (c *session) streamed(query []byte, messages iter.Seq2[[]byte, error], star
 		return c.tooManyStreams(query)
 	}
 	defer c.streams.Add(-1)
-	s := outStream{session: c, end: start.Add(c.opts.StreamTimeout)}
+	s := outStream{session: c, end: time.Now().Add(c.opts.StreamTimeout)}
 	for message, err := range messages {
 		if err != nil {
 			c.opts.Log.Error("a response in several messages cannot be made", "remote", c.from.Remote.String(), "err", err)
@@ -58,12 +58,12 @@ func (c *session) streamed(query []byte, messages iter.Seq2[[]byte, error], star
 		}
 	}
 	if s.sent == 0 {
-		c.refused(c.from, RefusedSilent)
+		c.refused(RefusedSilent)
 		return false
 	}
 	c.line(fmt.Sprintf("%d messages, %d octets", s.sent, s.octets))
 	if !c.from.quiet {
-		c.opts.Metrics.Exchange(c.from.Transport, s.code, len(query), s.octets, time.Since(start))
+		c.opts.Metrics.Answered(c.from.Transport, s.code, 1, len(query), s.octets)
 	}
 	return true
 }

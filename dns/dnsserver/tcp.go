@@ -158,29 +158,26 @@ func (c *session) makeRoom() {
 // answer puts the response to a query among those to be sent; false when the
 // connection is over.
 func (c *session) answer(query []byte) bool {
-	start := time.Now()
 	if c.queries == 0 {
 		c.from.quiet = c.quiet(c.from.Remote)
 		c.x = c.exchange(c.from)
 	}
 	record(c.x, transcript.Received, query)
-	why := c.unfit(query, c.from)
+	why := c.unfit(query, c.from, time.Now())
 	if why == "" {
 		if messages, ok := c.messagesFor(query); ok {
-			return c.streamed(query, messages, start)
+			return c.streamed(query, messages)
 		}
 	}
 	at := len(c.out)
 	c.out = append(c.out, 0, 0)
 	switch why {
 	case "":
-		c.out = c.respond(c.out, query, c.from)
+		c.out, why = c.respond(c.out, query, c.from)
 	case RefusedRate:
-		c.refused(c.from, why)
 		c.out = failure(c.out, query, dns.RcodeRefused)
-	default:
-		c.refused(c.from, why)
 	}
+	c.refused(why)
 	size := len(c.out) - at - 2
 	if size == 0 {
 		c.out = c.out[:at]
@@ -192,8 +189,18 @@ func (c *session) answer(query []byte) bool {
 	}
 	binary.BigEndian.PutUint16(c.out[at:], uint16(size))
 	record(c.x, transcript.Sent, c.out[at+2:])
-	c.answered(query, c.out[at+2:], c.from, start)
+	if !c.from.quiet {
+		c.opts.Metrics.Answered(c.from.Transport, dns.Rcode(c.out[at+2+3]&0xf), 1, len(query), size)
+	}
 	return true
+}
+
+// refused counts what is not answered, or not as it was meant; "" stands for
+// nothing.
+func (c *session) refused(why Refusal) {
+	if why != "" && !c.from.quiet {
+		c.opts.Metrics.Refused(c.from.Transport, why, 1)
+	}
 }
 
 // flush sends the responses; false when the connection is over.
@@ -241,7 +248,7 @@ func (c *session) ended(err error) {
 }
 
 func (c *session) note(why Refusal, text string) {
-	c.refused(c.from, why)
+	c.refused(why)
 	c.line(text)
 }
 

@@ -417,7 +417,7 @@ func TestShutdownAnswersWhatWasRead(t *testing.T) {
 		<-goOn
 		return inner.Respond(dst, query, from)
 	})
-	r := start(t, Options{Handler: h, Readers: 1})
+	r := start(t, Options{Handler: h})
 	udp, tcp, idle := dial(t, "udp", r.udp), dial(t, "tcp", r.tcp), dial(t, "tcp", r.tcp)
 	query := queryWire(t, 8, "www", dns.TypeA, nil)
 	if _, err := udp.Write(query); err != nil {

@@ -1,23 +1,29 @@
 package dnsserver
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"time"
 
+	"github.com/network-utopia/utopia/dns"
 	"github.com/network-utopia/utopia/host"
+	"github.com/network-utopia/utopia/host/batch"
 	"github.com/network-utopia/utopia/transcript"
 )
 
-// ServePacket answers the queries that arrive at pc with Options.Readers
-// goroutines, until Shutdown; it then returns ErrServerClosed, and otherwise
-// pc's error. It closes pc, and returns when all goroutines have ended.
+// ServePacket answers the queries that arrive at pc, one batch after the other,
+// until Shutdown; it then returns ErrServerClosed, and otherwise pc's error. It
+// closes pc. Several sockets that share an address (host.ListenPackets), each
+// with a ServePacket of its own, use several processors.
 //
 // Responses leave from the address that was asked. A socket that is bound to an
 // unspecified address (0.0.0.0, ::) must tell what that was, as
 // host.NewDatagramSocket says; elsewhere it is an error: bind each address.
 func (s *Server) ServePacket(pc net.PacketConn) error {
-	sock, err := host.NewDatagramSocket(pc)
+	conn, err := batch.New(pc, batch.Options{
+		Size: s.opts.Batch, MaxDatagram: s.opts.MaxUDPQuery, MaxAnswer: s.opts.MaxUDPSize,
+	})
 	if err != nil {
 		_ = pc.Close() // what matters is why
 		return fmt.Errorf("dnsserver: %w", err)
@@ -25,57 +31,165 @@ func (s *Server) ServePacket(pc net.PacketConn) error {
 	if udp, ok := pc.(*net.UDPConn); ok {
 		_ = udp.SetReadBuffer(s.opts.SocketBuffer) // as much as the system allows
 	}
-	return s.loop.ServePacket(pc, s.opts.Readers, func() func() error {
-		r := &reader{Server: s, sock: sock, out: make([]byte, 0, s.opts.MaxUDPSize)}
-		return r.read
-	})
+	return s.loop.ServePacket(pc, 1, func() func() error { return newReader(s, conn).read })
 }
 
-// reader is one goroutine of a socket, with what it uses for every datagram.
+// reader is the goroutine of a socket, with what it uses for every batch.
 type reader struct {
 	*Server
-	sock  *host.DatagramSocket
-	query host.Datagram
-	from  Client // of the datagram at hand
-	out   []byte
+	conn    *batch.Conn
+	handled []handled
+	count   tally
+	served  bool // something, since read was called
+
+	now     time.Time // when the batch at hand was read
+	watched bool      // somebody wants transcripts of it
+	passed  int       // exchanges of it that nobody wanted
 }
 
+// handled is what is known of a datagram of the batch at hand.
+type handled struct {
+	from Client
+	x    *transcript.Exchange
+}
+
+func newReader(s *Server, conn *batch.Conn) *reader {
+	return &reader{Server: s, conn: conn, handled: make([]handled, conn.Size())}
+}
+
+// read answers batches until that fails. When it fails after some were
+// answered, and not for good, that is no error: it may be called again.
 func (r *reader) read() error {
-	if err := r.sock.Receive(&r.query); err != nil {
-		return err
+	r.served = false
+	err := r.conn.Serve(r.serve)
+	if r.served && !errors.Is(err, net.ErrClosed) {
+		r.opts.Log.Debug("reading datagrams was interrupted", "err", err)
+		return nil
 	}
-	r.answer()
-	return nil
+	return err
 }
 
-func (r *reader) answer() {
-	r.from = Client{Remote: r.query.Remote, Local: r.query.Local, Transport: UDP, MaxUDP: r.opts.MaxUDPSize}
-	defer r.loop.Recover("udp", r.from.Remote)
-	if !host.Answerable(r.from.Remote, r.from.Local) {
-		r.refused(r.from, RefusedSource)
+// serve answers a batch. What is counted or asked once for each batch costs
+// next to nothing when there is much to do.
+func (r *reader) serve(queries []batch.Datagram) {
+	r.served = true
+	r.now = time.Now()
+	r.watched = r.opts.Transcript.Watched(service, r.now)
+	for i := range queries {
+		r.answer(&queries[i], &r.handled[i])
+	}
+	r.conn.Send()
+	for i := range queries {
+		r.finish(&queries[i], &r.handled[i])
+	}
+	if r.passed > 0 {
+		r.opts.Transcript.Pass(r.passed)
+		r.passed = 0
+	}
+	r.count.flush(UDP, r.opts.Metrics)
+}
+
+// answer puts the response to a query with it. A panic costs this one alone.
+func (r *reader) answer(q *batch.Datagram, h *handled) {
+	h.x = nil
+	h.from = Client{Remote: q.Remote, Local: q.Local, Transport: UDP, MaxUDP: r.opts.MaxUDPSize}
+	defer r.loop.Recover("udp", q.Remote)
+	if !host.Answerable(q.Remote, q.Local) {
+		r.count.refused(RefusedSource)
 		return
 	}
-	r.from.quiet = r.quiet(r.from.Remote)
-	start := time.Now()
-	query := r.query.Data
-	if why := r.unfit(query, r.from); why != "" {
-		r.refused(r.from, why) // and not recorded: a forged flood would push out what is worth seeing
+	h.from.quiet = r.quiet(q.Remote)
+	if why := r.unfit(q.Data, h.from, r.now); why != "" {
+		r.refused(h.from, why) // and not recorded: a forged flood would push out what is worth seeing
 		return
 	}
-	x := r.exchange(r.from)
-	defer x.End()
-	record(x, transcript.Received, query)
-	r.out = r.respond(r.out[:0], query, r.from)
-	if len(r.out) == 0 {
-		x.Line(transcript.Note, 0, "not answered")
+	switch {
+	case r.watched:
+		h.x = r.exchange(h.from)
+		record(h.x, transcript.Received, q.Data)
+	case !h.from.quiet:
+		r.passed++
+	}
+	if q.Cut { // what is not there cannot be read, and its beginning may mean something else
+		q.Answer = failure(q.Answer, q.Data, dns.RcodeFormErr)
 		return
 	}
-	if err := r.sock.Reply(&r.query, r.out); err != nil {
-		r.refused(r.from, RefusedWrite)
-		x.Line(transcript.Note, 0, "the answer cannot be sent")
-		r.opts.Log.Debug("cannot send a response", "remote", r.from.Remote.String(), "err", err)
-		return
+	answer, why := r.respond(q.Answer, q.Data, h.from)
+	q.Answer = answer
+	r.refused(h.from, why)
+}
+
+// finish counts and records what has become of a query.
+func (r *reader) finish(q *batch.Datagram, h *handled) {
+	switch {
+	case len(q.Answer) == 0:
+		h.x.Line(transcript.Note, 0, "not answered")
+	case q.Err != nil:
+		r.refused(h.from, RefusedWrite)
+		h.x.Line(transcript.Note, 0, "the answer cannot be sent")
+		r.opts.Log.Debug("cannot send a response", "remote", q.Remote.String(), "err", q.Err)
+	default:
+		record(h.x, transcript.Sent, q.Answer)
+		if !h.from.quiet {
+			r.count.answered(q.Data, q.Answer)
+		}
 	}
-	record(x, transcript.Sent, r.out)
-	r.answered(query, r.out, r.from, start)
+	h.x.End()
+	h.x = nil
+}
+
+// refused counts a query that is not answered; "" stands for none.
+func (r *reader) refused(from Client, why Refusal) {
+	if why != "" && !from.quiet {
+		r.count.refused(why)
+	}
+}
+
+// tally collects what Metrics is told of a batch.
+type tally struct {
+	answers  [16]struct{ n, in, out int } // by the header's response code
+	codes    uint16                       // a bit for each code that there is
+	refusals []refusals
+}
+
+type refusals struct {
+	why Refusal
+	n   int
+}
+
+func (t *tally) answered(query, response []byte) {
+	code := response[3] & 0xf
+	t.codes |= 1 << code
+	a := &t.answers[code]
+	a.n++
+	a.in += len(query)
+	a.out += len(response)
+}
+
+func (t *tally) refused(why Refusal) {
+	for i := range t.refusals {
+		if t.refusals[i].why == why {
+			t.refusals[i].n++
+			return
+		}
+	}
+	t.refusals = append(t.refusals, refusals{why, 1})
+}
+
+// flush tells m all of it, and begins anew.
+func (t *tally) flush(transport Transport, m Metrics) {
+	for code := range t.answers {
+		if t.codes>>code == 0 {
+			break
+		}
+		if a := &t.answers[code]; a.n > 0 {
+			m.Answered(transport, dns.Rcode(code), a.n, a.in, a.out)
+			a.n, a.in, a.out = 0, 0, 0
+		}
+	}
+	t.codes = 0
+	for _, r := range t.refusals {
+		m.Refused(transport, r.why, r.n)
+	}
+	t.refusals = t.refusals[:0]
 }

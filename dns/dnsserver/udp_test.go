@@ -35,7 +35,7 @@ func answeredAfter(t *testing.T, r *running, hostile []byte) {
 func TestUDPSilence(t *testing.T) {
 	t.Parallel()
 	m := &counters{}
-	r := start(t, Options{Metrics: m, Readers: 1})
+	r := start(t, Options{Metrics: m})
 	query := queryWire(t, 66, "www", dns.TypeA, nil)
 	response := bytes.Clone(query)
 	response[2] |= 0x80
@@ -203,7 +203,7 @@ func (s *scripted) Close() error {
 func TestForgedSourcesAreNotAnswered(t *testing.T) {
 	t.Parallel()
 	m := &counters{}
-	s, err := New(Options{Handler: zoneHandler(t), Metrics: m, Readers: 1})
+	s, err := New(Options{Handler: zoneHandler(t), Metrics: m})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -236,7 +236,7 @@ func TestForgedSourcesAreNotAnswered(t *testing.T) {
 func TestUDPRate(t *testing.T) {
 	t.Parallel()
 	m := &counters{}
-	r := start(t, Options{Metrics: m, Rate: budget(1), Readers: 1})
+	r := start(t, Options{Metrics: m, Rate: budget(1)})
 	query := queryWire(t, 1, "www", dns.TypeA, nil)
 	if got := askUDP(t, r.udp, query); got == nil {
 		t.Error("the first query got no answer")
@@ -260,7 +260,7 @@ func budget(n int64) Rate {
 
 type allower func() bool
 
-func (a allower) Allow(netip.Addr) bool { return a() }
+func (a allower) Allow(netip.Addr, time.Time) bool { return a() }
 
 func TestHandlersThatFail(t *testing.T) {
 	t.Parallel()
@@ -278,7 +278,7 @@ func TestHandlersThatFail(t *testing.T) {
 		}
 		return append(dst, append(query[:2:2], append([]byte{0x80}, query[3:]...)...)...)
 	})
-	r := start(t, Options{Handler: h, Metrics: m, Readers: 1})
+	r := start(t, Options{Handler: h, Metrics: m})
 	conn := dial(t, "udp", r.udp)
 	for id := range uint16(6) {
 		if id == 0 {
@@ -312,7 +312,7 @@ func TestHandlersThatFail(t *testing.T) {
 // TestManyClients asks from many sockets at once; run it with -race.
 func TestManyClients(t *testing.T) {
 	t.Parallel()
-	r := start(t, Options{Metrics: &counters{}, Readers: 4})
+	r := start(t, Options{Metrics: &counters{}})
 	var clients sync.WaitGroup
 	for i := range 16 {
 		clients.Go(func() {

@@ -71,14 +71,15 @@ type Guard interface {
 	// Admit decides whether a client may have another connection; release is
 	// called once it is over.
 	Admit(client netip.Addr) (release func(), err error)
-	// Allow decides whether a client's query is answered now.
-	Allow(client netip.Addr) bool
+	// AllowAt decides whether a client's query is answered now.
+	AllowAt(client netip.Addr, now time.Time) bool
 }
 
 // Meter counts exchanges by their outcome: the response code, or why there was
 // no answer.
 type Meter interface {
-	Count(outcome string, received, sent int)
+	// Add adds n exchanges with one outcome, and the bytes of their messages.
+	Add(outcome string, n, received, sent int)
 }
 
 // Options are the settings of a Service.
@@ -252,9 +253,6 @@ func (s *Service) Start(ctx context.Context) error {
 		Handler: current, Rate: current, Metrics: current, Log: st.Log, Transcript: st.Transcript,
 		Quiet: s.self.Is,
 	}
-	if len(sockets.Packets) > len(sockets.Listeners) {
-		opts.Readers = 1 // the sockets of an address share its queries among the processors
-	}
 	if st.Guard != nil {
 		opts.Guard, opts.MaxConns = current, math.MaxInt
 	}
@@ -321,35 +319,35 @@ func (f inForce) Admit(client netip.Addr) (release func(), err error) {
 }
 
 // Allow implements dnsserver.Rate.
-func (f inForce) Allow(client netip.Addr) bool {
+func (f inForce) Allow(client netip.Addr, now time.Time) bool {
 	guard := f.s.current.Load().Guard
-	return guard == nil || guard.Allow(client)
+	return guard == nil || guard.AllowAt(client, now)
 }
 
-// Exchange implements dnsserver.Metrics.
-func (f inForce) Exchange(_ dnsserver.Transport, code dns.Rcode, in, out int, _ time.Duration) {
-	f.count(code.String(), in, out)
+// Answered implements dnsserver.Metrics.
+func (f inForce) Answered(_ dnsserver.Transport, code dns.Rcode, n, in, out int) {
+	f.count(code.String(), n, in, out)
 }
 
-// counted are the refusals that neither the guard nor Exchange counts.
+// counted are the refusals that neither the guard nor Answered counts.
 var counted = []dnsserver.Refusal{
 	dnsserver.RefusedShort, dnsserver.RefusedResponse, dnsserver.RefusedSource, dnsserver.RefusedSilent,
 	dnsserver.RefusedConns, dnsserver.RefusedSize,
 }
 
 // Refused implements dnsserver.Metrics.
-func (f inForce) Refused(_ dnsserver.Transport, why dnsserver.Refusal) {
+func (f inForce) Refused(_ dnsserver.Transport, why dnsserver.Refusal, n int) {
 	if slices.Contains(counted, why) {
-		f.count(string(why), 0, 0)
+		f.count(string(why), n, 0, 0)
 	}
 }
 
 // Panic implements dnsserver.Metrics.
-func (f inForce) Panic(dnsserver.Transport) { f.count("panic", 0, 0) }
+func (f inForce) Panic(dnsserver.Transport) { f.count("panic", 1, 0, 0) }
 
-func (f inForce) count(outcome string, received, sent int) {
+func (f inForce) count(outcome string, n, received, sent int) {
 	if m := f.s.current.Load().Meter; m != nil {
-		m.Count(outcome, received, sent)
+		m.Add(outcome, n, received, sent)
 	}
 }
 

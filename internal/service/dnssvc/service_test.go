@@ -496,7 +496,7 @@ func TestWarnings(t *testing.T) {
 
 type testGuard struct{ refuse atomic.Bool }
 
-func (g *testGuard) Allow(netip.Addr) bool { return !g.refuse.Load() }
+func (g *testGuard) AllowAt(netip.Addr, time.Time) bool { return !g.refuse.Load() }
 func (g *testGuard) Admit(netip.Addr) (func(), error) {
 	if g.refuse.Load() {
 		return nil, errors.New("no")
@@ -509,10 +509,12 @@ type testMeter struct {
 	seen []string
 }
 
-func (m *testMeter) Count(outcome string, received, sent int) {
+func (m *testMeter) Add(outcome string, n, received, sent int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.seen = append(m.seen, outcome)
+	for range n {
+		m.seen = append(m.seen, outcome)
+	}
 }
 
 // String gives the outcomes in order of the alphabet: each is counted once its
