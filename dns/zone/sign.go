@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"time"
 
@@ -200,27 +201,38 @@ const (
 	hidden                 // below a cut or a DNAME: nothing is signed
 )
 
-// places goes through the names that own more than DNSSEC's own records.
-func (s *signer) places(yield func(Node, []RRset, standing)) {
-	var above []byte // the key of the last cut or DNAME
-	covers := false
-	for n := range s.zone.Nodes() {
-		sets := slices.DeleteFunc(n.Sets(), func(r RRset) bool { return made(r.Type) })
-		if len(sets) == 0 {
-			continue
+// owner is a name of the zone with what it owns but for what signing makes.
+type owner struct {
+	Node
+	sets  []RRset
+	where standing
+}
+
+// owners gives the names that own something, in order.
+func (s *signer) owners() iter.Seq[owner] {
+	return func(yield func(owner) bool) {
+		var above []byte // the key of the last cut or DNAME
+		covers := false
+		for n := range s.zone.Nodes() {
+			o := owner{Node: n, sets: slices.DeleteFunc(n.Sets(), func(r RRset) bool { return made(r.Type) })}
+			switch {
+			case len(o.sets) == 0:
+				continue
+			case covers && bytes.HasPrefix(n.key, above):
+				o.where = hidden
+			case len(n.key) > 0 && n.Has(dns.TypeNS) && !isWildcardKey(n.key):
+				o.where = delegated
+			}
+			if o.where == delegated || o.where == authoritative && n.Has(dns.TypeDNAME) {
+				above, covers = n.key, true
+			}
+			if len(n.key) == 0 {
+				o.sets = s.addApexSets(o.sets)
+			}
+			if !yield(o) {
+				return
+			}
 		}
-		if covers && bytes.HasPrefix(n.key, above) {
-			yield(n, sets, hidden)
-			continue
-		}
-		where := authoritative
-		if len(n.key) > 0 && n.Has(dns.TypeNS) && !isWildcardKey(n.key) {
-			where = delegated
-		}
-		if where == delegated || n.Has(dns.TypeDNAME) {
-			above, covers = n.key, true
-		}
-		yield(n, sets, where)
 	}
 }
 
@@ -241,27 +253,18 @@ func (s *signer) run() error {
 		return err
 	}
 	w := newSignedWriter(s.previous)
-	s.places(func(n Node, sets []RRset, where standing) {
-		if err != nil {
-			return
+	for o := range s.owners() {
+		if err := s.hashedBefore(w, c, o.key); err != nil {
+			return err
 		}
-		if len(n.key) == 0 {
-			sets = s.addApexSets(sets)
+		if nsec, ok := c.link(o); ok {
+			o.sets = append(o.sets, RRset{dns.TypeNSEC, s.denialTTL, [][]byte{nsec.Data()}})
 		}
-		if err = s.hashedBefore(w, c, n.key); err != nil {
-			return
+		if err := s.write(w, o, o.body[:1+int(o.body[0])]); err != nil {
+			return err
 		}
-		if link, ok := c.link(n.key, where); ok {
-			sets = append(sets, RRset{dns.TypeNSEC, s.denialTTL, [][]byte{link.Data()}})
-		}
-		var body []byte
-		body, err = s.body(item{n.key, n.body[:1+int(n.body[0])]}, n.Name(), sets, where)
-		w.add(item{n.key, body})
-	})
-	if err == nil {
-		err = s.hashedBefore(w, c, nil)
 	}
-	if err != nil {
+	if err := s.hashedBefore(w, c, nil); err != nil {
 		return err
 	}
 	s.out.Zone, s.out.Difference = w.zone(s.zone.named)

@@ -24,7 +24,6 @@ type chain struct {
 
 // link is a name and what it owns.
 type link struct {
-	key   []byte
 	name  dns.Name // in lower case
 	types dns.TypeBitmap
 }
@@ -40,23 +39,20 @@ type hashedName struct {
 func (s *signer) makeChain() (*chain, error) {
 	c := &chain{}
 	var last []byte
-	s.places(func(n Node, sets []RRset, where standing) {
-		if where == hidden {
-			return
+	for o := range s.owners() {
+		if o.where == hidden {
+			continue
 		}
-		if len(n.key) == 0 {
-			sets = s.addApexSets(sets)
-		}
-		types := bitmapOf(sets, where, !s.policy.NSEC3)
-		name := nameOfKey(n.key, s.zone.apex)
+		types := o.types(!s.policy.NSEC3)
+		name := nameOfKey(o.key, s.zone.apex)
 		if !s.policy.NSEC3 {
-			c.links = append(c.links, link{n.key, name, types})
-			return
+			c.links = append(c.links, link{name, types})
+			continue
 		}
-		s.addEmpty(c, last, n.key)
+		s.addEmpty(c, last, o.key)
 		c.addHashed(name, types)
-		last = n.key
-	})
+		last = o.key
+	}
 	slices.SortFunc(c.hashed, func(a, b hashedName) int { return bytes.Compare(a.digest, b.digest) })
 	for i := 1; i < len(c.hashed); i++ {
 		if bytes.Equal(c.hashed[i-1].digest, c.hashed[i].digest) {
@@ -84,14 +80,14 @@ func (s *signer) addEmpty(c *chain, before, key []byte) {
 	}
 }
 
-// bitmapOf makes the bitmap of a name. At a delegation it tells what the parent
+// types makes the bitmap of a name. At a delegation it tells what the parent
 // has: NS and DS (RFC 4035 section 2.3). With NSEC every name is signed, with
 // NSEC3 all but a delegation without DS (RFC 5155 section 7.1).
-func bitmapOf(sets []RRset, where standing, nsec bool) dns.TypeBitmap {
+func (o owner) types(nsec bool) dns.TypeBitmap {
 	var types []dns.Type
-	signed := where == authoritative
-	for _, set := range sets {
-		if where == authoritative || set.Type == dns.TypeNS || set.Type == dns.TypeDS {
+	signed := o.where == authoritative
+	for _, set := range o.sets {
+		if o.where == authoritative || set.Type == dns.TypeNS || set.Type == dns.TypeDS {
 			types = append(types, set.Type)
 			signed = signed || set.Type == dns.TypeDS
 		}
@@ -106,13 +102,13 @@ func bitmapOf(sets []RRset, where standing, nsec bool) dns.TypeBitmap {
 }
 
 // link gives the NSEC record of a name. Names come in order.
-func (c *chain) link(key []byte, where standing) (dns.NSEC, bool) {
-	if where == hidden || c.next >= len(c.links) {
+func (c *chain) link(o owner) (nsec dns.NSEC, ok bool) {
+	if o.where == hidden || c.next >= len(c.links) {
 		return dns.NSEC{}, false
 	}
-	here := c.links[c.next]
+	types := c.links[c.next].types
 	c.next++
-	return dns.NSEC{Next: c.links[c.next%len(c.links)].name, Types: here.types}, bytes.Equal(here.key, key)
+	return dns.NSEC{Next: c.links[c.next%len(c.links)].name, Types: types}, true
 }
 
 // hashedBefore writes the NSEC3 records whose owners stand before a key, all
@@ -120,11 +116,11 @@ func (c *chain) link(key []byte, where standing) (dns.NSEC, bool) {
 func (s *signer) hashedBefore(w *signedWriter, c *chain, key []byte) error {
 	for ; c.next < len(c.hashed); c.next++ {
 		h := c.hashed[c.next]
-		owner, err := dns.NSEC3Owner(h.digest, s.zone.apex)
+		name, err := dns.NSEC3Owner(h.digest, s.zone.apex)
 		if err != nil {
 			return err
 		}
-		own := appendKey(nil, owner, len(s.zone.apex))
+		own := appendKey(nil, name, len(s.zone.apex))
 		switch c := bytes.Compare(own, key); {
 		case key != nil && c > 0:
 			return nil
@@ -133,11 +129,10 @@ func (s *signer) hashedBefore(w *signedWriter, c *chain, key []byte) error {
 		}
 		record := dns.NSEC3{NSEC3PARAM: nsec3Param(), Next: c.hashed[(c.next+1)%len(c.hashed)].digest, Types: h.types}
 		set := RRset{dns.TypeNSEC3, s.denialTTL, [][]byte{record.Data()}}
-		body, err := s.body(item{own, appendSpelling(nil, "")}, owner, []RRset{set}, authoritative)
-		if err != nil {
+		o := owner{Node: Node{item{key: own}, s.zone.named}, sets: []RRset{set}}
+		if err := s.write(w, o, appendSpelling(nil, "")); err != nil {
 			return err
 		}
-		w.add(item{own, body})
 	}
 	return nil
 }

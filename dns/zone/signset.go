@@ -31,38 +31,39 @@ func (p SignPolicy) period(owner dns.Name, t dns.Type, now time.Time) (inception
 	return start.Add(-p.Backdate), start.Add(p.Validity), start.Add(time.Duration(length) * time.Second)
 }
 
-// body makes the body of a signed name, from the begin of an old one with the
-// spelling and from its sets.
-func (s *signer) body(it item, owner dns.Name, sets []RRset, where standing) ([]byte, error) {
-	slices.SortFunc(sets, func(a, b RRset) int { return cmp.Compare(a.Type, b.Type) })
+// write signs the sets of a name and writes them behind the begin of a body,
+// its spelling.
+func (s *signer) write(w *signedWriter, o owner, spelling []byte) error {
+	slices.SortFunc(o.sets, func(a, b RRset) int { return cmp.Compare(a.Type, b.Type) })
 	var before []byte
 	if s.previous != nil {
-		old, _ := s.previous.get(it.key)
+		old, _ := s.previous.get(o.key)
 		before = old.body
 	}
 	signatures := RRset{Type: dns.TypeRRSIG}
-	for _, set := range sets {
-		if where == hidden || where == delegated && set.Type != dns.TypeDS && set.Type != dns.TypeNSEC {
+	for _, set := range o.sets {
+		if o.where == hidden || o.where == delegated && set.Type != dns.TypeDS && set.Type != dns.TypeNSEC {
 			continue
 		}
-		data, err := s.signatures(owner, set, before)
+		data, err := s.signatures(o.Name(), set, before)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		signatures.Data = append(signatures.Data, data...)
 	}
 	if len(signatures.Data) > 0 {
-		sets = append(sets, signatures.ordered())
-		slices.SortFunc(sets, func(a, b RRset) int { return cmp.Compare(a.Type, b.Type) })
+		i, _ := findType(o.sets, dns.TypeRRSIG)
+		o.sets = slices.Insert(o.sets, i, signatures.ordered())
 	}
-	body := slices.Clone(it.body)
-	for _, set := range sets {
+	body := slices.Clone(spelling)
+	for _, set := range o.sets {
 		if set.size() > maxSetOctets {
-			return nil, fmt.Errorf("%s %s: %w", owner, set.Type, ErrSetTooLarge)
+			return fmt.Errorf("%s %s: %w", o.Name(), set.Type, ErrSetTooLarge)
 		}
 		body = appendSet(body, set)
 	}
-	return body, nil
+	w.add(item{o.key, body})
+	return nil
 }
 
 // signatures makes the RRSIG data of a set, or takes them over.
