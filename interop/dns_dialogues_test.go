@@ -270,7 +270,7 @@ func essential(d *dialogue.File, lines []string) string {
 		f := strings.Fields(strings.ToLower(line))
 		section, owner, typ := f[0], f[1], f[4]
 		switch {
-		case section == "authority" && typ == "ns" && ofZone(d, owner):
+		case section == "authority" && (typ == "ns" || typ == "rrsig" && f[5] == "ns") && ofZone(d, owner):
 			continue
 		case section == "authority" && typ == "ns":
 			cut = owner
