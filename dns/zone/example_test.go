@@ -3,6 +3,7 @@ package zone_test
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/network-utopia/utopia/dns"
 	"github.com/network-utopia/utopia/dns/zone"
@@ -72,6 +73,33 @@ func ExampleSet_Find() {
 	// Output:
 	// example.test.
 	// test.
+}
+
+func ExampleSign() {
+	apex := dns.MustParseName("example.test.")
+	z, _, err := zone.Load(strings.NewReader(file), zone.ReadOptions{Origin: apex})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	key, err := dns.GenerateKey(apex, dns.ECDSAP256SHA256, dns.FlagZone|dns.FlagSEP)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	now := time.Unix(1_800_000_000, 0)
+	signed, err := zone.Sign(z, nil, []*dns.SigningKey{key}, zone.SignPolicy{}, now)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println("signatures:", signed.Made)
+	// When the first is due the zone gets a later serial, and a signature of it.
+	later, err := zone.Sign(z.WithSerial(z.SOA().Serial+1), signed.Zone, []*dns.SigningKey{key}, zone.SignPolicy{}, signed.Next)
+	fmt.Println("all in all:", later.Made+later.Kept, "renewed some:", later.Made > 1, err)
+	// Output:
+	// signatures: 8
+	// all in all: 8 renewed some: true <nil>
 }
 
 func ExampleUpdate() {
