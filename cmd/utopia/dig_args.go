@@ -18,6 +18,7 @@ type digCall struct {
 	args      []string // as given, for the first line of the output
 	help      bool
 	greeted   bool   // the first lines are printed
+	later     bool   // they were printed before, for another line of a file
 	batch     string // the file of -f; "" without one
 	questions []*digQuestion
 	base      *digQuestion // with what each question begins, also those of the file

@@ -60,6 +60,8 @@ func (d *digger) line(ctx context.Context, call *digCall, words []string) error 
 	case one.batch != "" || one.help:
 		return usage("-f and -h stand on the command line alone")
 	}
+	one.later = call.greeted
+	defer func() { call.greeted = call.greeted || one.greeted }()
 	for _, q := range one.questions {
 		if err := d.question(ctx, one, q); err != nil {
 			return err

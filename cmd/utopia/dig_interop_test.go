@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -95,7 +96,7 @@ func TestDigLayoutIsDigs(t *testing.T) {
 		"www +opcode=status +qr", "www +opcode=4 +qr", "www +opcode=notify +noopcode",
 		"example AXFR", "example AXFR +short", "example AXFR +multi", "example AXFR +qr", "example AXFR +question", "example AXFR +comments",
 		"example AXFR +nocmd +nostats", "example AXFR +identify +nostats", "example AXFR +noall +answer", "example AXFR +all", "example AXFR +all +qr", "www +qr +nostats", "example IXFR=1 +qr +all", "signed ANY +multi +nocrypto", "keys ANY +multi +nocrypto",
-		"example IXFR=1", "example ixfr=2026112201", "example IXFR=1 +notcp", 
+		"example IXFR=1", "example ixfr=2026112201", "example IXFR=1 +notcp",
 	} {
 		words := strings.Fields(line)
 		words[0] += ".example.test"
@@ -115,6 +116,59 @@ func TestDigLayoutIsDigs(t *testing.T) {
 		want, _ := foreign(t, "dig", append([]string{"+nocookie"}, args...)...)
 		if got, _, _ := runHere(t, append([]string{"dig"}, args...)...); unchanging(got) != unchanging(want) {
 			t.Errorf("%q: utopia dig printed\n%s\ndig printed\n%s", args, got, want)
+		}
+	}
+}
+
+// Several questions in a line and in a file, and which options hold for which.
+func TestDigManyQuestionsAreDigs(t *testing.T) {
+	t.Parallel()
+	port := testServer(t, example(t))
+	file := filepath.Join(t.TempDir(), "questions")
+	const lines = "www.example.test\n# a comment\n; another\n\nmx.example.test MX +nostats\n+nocomments txt.example.test TXT alias.example.test\n"
+	if err := os.WriteFile(file, []byte(lines), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{
+		"www mx MX", "+short www mx MX", "www mx MX +short", "+noall +answer www mx MX txt TXT", "MX mx alias", "MX mx www A",
+		"www +noall +answer mx MX +nocomments", "-q www.example.test -q mx.example.test -t MX", "-x 192.0.2.1 www +noall +answer",
+		"www @127.0.0.1 mx MX +nocmd", "+qr www mx", "+nocmd www mx", "www nx nodata +nostats", "+tcp www txt TXT +notcp",
+		"-f FILE", "-f FILE www", "+noall +answer -f FILE", "+nocookie", "example AXFR www",
+	} {
+		words := strings.Fields(line)
+		for i, w := range words {
+			switch {
+			case w == "FILE":
+				words[i] = file
+			case w == "example":
+				words[i] = "example.test"
+			case strings.ToLower(w) == w && strings.Trim(w, "abcdefghijklmnopqrstuvwxyz") == "":
+				words[i] += ".example.test"
+			}
+		}
+		args := append([]string{"+nocookie", "@127.0.0.1", "-p", port}, words...)
+		want, _ := foreign(t, "dig", args...)
+		got, errors, code := runHere(t, append([]string{"dig"}, args...)...)
+		if diff := differ(unchanging(got), unchanging(want)); diff != "" || code != 0 || errors != "" {
+			t.Errorf("%s: exit %d, %q, %s", line, code, errors, diff)
+		}
+	}
+}
+
+// A transfer that is refused, and cookies: what dig says of them.
+func TestDigRefusalsAndCookiesAreDigs(t *testing.T) {
+	t.Parallel()
+	port := testServer(t, example(t))
+	for line, code := range map[string]int{
+		"refused.example.test AXFR": 1, "refused.example.test AXFR +nocmd": 1, "refused.example.test IXFR=1": 1,
+		"cookie.example.test": 0, "cookie.example.test +cookie=0123456789abcdef": 0, "cookie.example.test +qr": 0, "www.example.test +qr": 0,
+		"cookie.example.test +cookie=0123456789abcdef0123456789abcdef +qr": 0, "cookie.example.test +nocookie": 0,
+	} {
+		args := append([]string{"@127.0.0.1", "-p", port}, strings.Fields(line)...)
+		want, _ := foreign(t, "dig", args...)
+		got, errors, ended := runHere(t, append([]string{"dig"}, args...)...)
+		if diff := differ(unchanging(got), unchanging(want)); diff != "" || ended != code || (errors != "") != (code != 0) {
+			t.Errorf("%s: exit %d, %q, %s", line, ended, errors, diff)
 		}
 	}
 }

@@ -39,7 +39,12 @@ func (p *digPage) greet() {
 		return
 	}
 	p.call.greeted = true
-	p.printf("\n; <<>> utopia dig %s <<>> %s\n", version, onlyASCII(strings.Join(p.call.args, " ")))
+	first := fmt.Sprintf("; <<>> utopia dig %s <<>> %s\n", version, onlyASCII(strings.Join(p.call.args, " ")))
+	if p.call.later {
+		p.printf("%s", first)
+		return
+	}
+	p.printf("\n%s", first)
 	if p.server != "" {
 		p.printf("; (1 server found)\n")
 	}
