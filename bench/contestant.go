@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -191,8 +192,10 @@ func (u *up) stop() error {
 		<-u.ended.Done()
 	}
 	err := u.err
-	if err != nil {
-		err = fmt.Errorf("utopia up ended badly: %w\n%s", err, u.said())
+	if said := u.said(); err != nil {
+		err = fmt.Errorf("utopia up ended badly: %w\n%s", err, said)
+	} else if strings.Contains(said, "panic") {
+		err = fmt.Errorf("utopia up panicked:\n%s", said)
 	}
 	return errors.Join(err, u.log.Close(), os.RemoveAll(u.dir))
 }

@@ -7,12 +7,17 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
+
+// maxPackets is the most that one run throws; that takes weeks.
+const maxPackets = 1e12
 
 // dnsOptions are what the flags of bench dns say.
 type dnsOptions struct {
@@ -25,6 +30,7 @@ type dnsOptions struct {
 	servers []string
 	asJSON  bool
 	utopia  string // our binary; "" builds it
+	mutate  int    // packets; 0: measure
 	seed    uint64
 }
 
@@ -41,7 +47,8 @@ func parseDNSFlags(args []string, help io.Writer) (dnsOptions, error) {
 	servers := f.String("servers", "", "servers to measure, such as nsd,utopia (of "+strings.Join(serverNames(), ",")+"); all that are installed")
 	f.BoolVar(&o.asJSON, "json", false, "print every measurement as JSON instead of a table")
 	f.StringVar(&o.utopia, "utopia", "", "a binary of ours to measure, instead of one that is built now")
-	f.Uint64Var(&o.seed, "seed", 1, "of what is random: names that do not exist")
+	mutate := f.String("mutate", "", "measure nothing: throw so many mutated packets, such as 10000000 or 1e7, at our server")
+	f.Uint64Var(&o.seed, "seed", 1, "of what is random: names that do not exist, mutations")
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
@@ -51,6 +58,13 @@ func parseDNSFlags(args []string, help io.Writer) (dnsOptions, error) {
 	}
 	if o.servers, err = choose(*servers, serverNames()); err != nil {
 		return o, err
+	}
+	if *mutate != "" {
+		n, err := strconv.ParseFloat(*mutate, 64)
+		if err != nil || n < 1 || n > maxPackets || n != math.Trunc(n) {
+			return o, fmt.Errorf("-mutate %s: a whole number of packets is wanted, at most %g", *mutate, maxPackets)
+		}
+		o.mutate = int(n)
 	}
 	if f.NArg() > 0 {
 		return o, fmt.Errorf("what is %q?", f.Arg(0))
@@ -85,10 +99,13 @@ func dnsCommand(ctx context.Context, args []string, out, progress io.Writer) (er
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	if o.utopia == "" && slices.Contains(o.servers, "utopia") {
+	if o.utopia == "" && (o.mutate > 0 || slices.Contains(o.servers, "utopia")) {
 		if o.utopia, err = build(ctx, dir); err != nil {
 			return err
 		}
+	}
+	if o.mutate > 0 {
+		return mutateCommand(ctx, o, dir, out, progress)
 	}
 	b := &bench{dnsOptions: o, dir: dir, progress: progress}
 	began := time.Now()

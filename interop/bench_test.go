@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"os"
 	"os/exec"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,6 +17,7 @@ import (
 // TestBench runs measurements of bench/ once, for the shortest time: the servers answer the workloads, and every number
 // is there. What the numbers are, a machine that runs tests cannot tell.
 func TestBench(t *testing.T) {
+	needsProc(t)
 	for _, program := range []string{"dnsperf", "ldns-signzone", "nsd"} {
 		if _, err := servers.Find(program); err != nil {
 			leftout.Because(t, "%v", err)
@@ -60,5 +63,30 @@ func TestBench(t *testing.T) {
 	}
 	if seen["nsd"] != 3 || seen["utopia"] != 3 || len(report.Missing) > 0 {
 		t.Errorf("measured %v, missing %v", seen, report.Missing)
+	}
+}
+
+// TestMutatedPackets throws packets at the real program that are almost right: it neither crashes nor falls silent nor
+// grows, and says nothing where it should be silent. go run ./bench dns -mutate 1e7 throws more of them.
+func TestMutatedPackets(t *testing.T) {
+	needsProc(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	defer cancel()
+	ours, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := exec.CommandContext(ctx, "go", "run", "../bench", "dns", "-mutate", "100000", "-utopia", ours)
+	out, err := c.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "100000 mutated packets") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// needsProc leaves a test out where bench/ cannot read what a process costs.
+func needsProc(t *testing.T) {
+	t.Helper()
+	if _, err := os.Stat("/proc/self/smaps_rollup"); err != nil {
+		leftout.Because(t, "bench reads the memory of processes from /proc: %v", err)
 	}
 }
