@@ -39,14 +39,15 @@ const (
 
 // files are what the servers load and what dnsperf asks.
 type files struct {
-	zones   map[zoneKind]string
-	missing map[zoneKind]string // why there is no such zone
-	queries map[queryKind]string
+	zones    map[zoneKind]string
+	unsigned string              // the signed zone before it was signed
+	missing  map[zoneKind]string // why there is no such zone
+	queries  map[queryKind]string
 }
 
 // makeFiles writes what the chosen workloads need.
 func makeFiles(ctx context.Context, o dnsOptions, dir string) (files, error) {
-	f := files{map[zoneKind]string{}, map[zoneKind]string{}, map[queryKind]string{}}
+	f := files{zones: map[zoneKind]string{}, missing: map[zoneKind]string{}, queries: map[queryKind]string{}}
 	for _, w := range workloads() {
 		if !slices.Contains(o.only, w.name) {
 			continue
@@ -84,7 +85,7 @@ func (f *files) makeZone(ctx context.Context, o dnsOptions, dir string, kind zon
 			f.missing[kind] = err.Error()
 			return nil //nolint:nilerr // the table says what was left out, and why
 		}
-		path = signed
+		f.unsigned, path = path, signed
 	}
 	f.zones[kind] = path
 	return nil

@@ -110,12 +110,14 @@ func (b *bench) measureZone(ctx context.Context, round int, c contestant, zone z
 		b.skip(round, c, wanted, why)
 		return nil
 	}
-	waiting, cancel := context.WithTimeout(ctx, startWithin)
-	defer cancel()
 	began := time.Now()
-	running, err := c.start(waiting, b.files.zones[zone])
+	running, why, err := b.start(ctx, c, zone)
 	if err != nil {
 		return err
+	}
+	if why != "" {
+		b.skip(round, c, wanted, why)
+		return nil
 	}
 	defer func() {
 		if e := running.stop(); err == nil {
@@ -123,12 +125,6 @@ func (b *bench) measureZone(ctx context.Context, round int, c contestant, zone z
 		}
 	}()
 	loaded := time.Since(began)
-	if zone == signedZone {
-		if why := unsigned(ctx, running.address); why != "" {
-			b.skip(round, c, wanted, why)
-			return nil
-		}
-	}
 	for _, w := range wanted {
 		m := measurement{Server: c.name(), Workload: w.name, Round: round}
 		if w.loading {
@@ -143,6 +139,29 @@ func (b *bench) measureZone(ctx context.Context, round int, c contestant, zone z
 		fmt.Fprintf(b.progress, "round %d  %-15s %-7s %s\n", round, w.name, c.name(), m)
 	}
 	return nil
+}
+
+// start starts a server with a zone, or says why it is left out. For signed answers Utopia gets the zone as it is, and
+// signs it; where it does not, it gets the zone that the others get.
+func (b *bench) start(ctx context.Context, c contestant, zone zoneKind) (r running, why string, err error) {
+	waiting, cancel := context.WithTimeout(ctx, startWithin)
+	defer cancel()
+	zones := []string{b.files.zones[zone]}
+	if _, ok := c.(ours); ok && zone == signedZone {
+		zones = []string{b.files.unsigned, b.files.zones[zone]}
+	}
+	for _, file := range zones {
+		if r, err = c.start(waiting, file); err != nil || zone != signedZone {
+			return r, "", err
+		}
+		if why = unsigned(ctx, r.address); why == "" {
+			return r, "", nil
+		}
+		if err := r.stop(); err != nil {
+			return r, "", err
+		}
+	}
+	return r, why, nil
 }
 
 func (b *bench) skip(round int, c contestant, wanted []workload, why string) {
