@@ -10,21 +10,18 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/network-utopia/utopia/dns"
-	"github.com/network-utopia/utopia/dns/authority"
-	"github.com/network-utopia/utopia/dns/dnsserver"
 	"github.com/network-utopia/utopia/dns/zone"
-	"github.com/network-utopia/utopia/host"
 	"github.com/network-utopia/utopia/internal/dialogue"
 	servers "github.com/network-utopia/utopia/internal/foreign"
 	"github.com/network-utopia/utopia/internal/leftout"
 )
 
-// TestDialoguesWithOthers asks NSD, Knot, BIND and our own server over loopback what dns/authority/testdata asks the
-// engine. Where another server answers otherwise, the case must give the reason; where it does not, no reason may stand.
+// TestDialoguesWithOthers asks NSD, Knot, BIND and our own running program what dns/authority/testdata asks the engine. Where another server answers otherwise, the case must give the reason; where it does not, no reason may stand.
 func TestDialoguesWithOthers(t *testing.T) {
 	files, err := filepath.Glob("../dns/authority/testdata/*.txt")
 	if err != nil || len(files) == 0 {
@@ -35,7 +32,15 @@ func TestDialoguesWithOthers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Run(filepath.Base(path)+"/utopia", func(t *testing.T) { replay(t, d, "utopia", serveDialogue(t, d)) })
+		t.Run(filepath.Base(path)+"/utopia", func(t *testing.T) {
+			t.Parallel()
+			in := withDialogue(t, d)
+			if reason := d.Refuses["utopia"]; reason == "" {
+				replay(t, d, "utopia", serveDialogue(t, in))
+			} else if out, err := in.run("", "config", "check"); err == nil {
+				t.Errorf("the settings are right, and there is a reason why not: %s\n%s", reason, out)
+			}
+		})
 		for _, p := range servers.Programs() {
 			t.Run(filepath.Base(path)+"/"+string(p), func(t *testing.T) {
 				t.Parallel()
@@ -118,42 +123,30 @@ func dialogueZones(t *testing.T, d *dialogue.File) []servers.Zone {
 	return zones
 }
 
-// serveDialogue runs our own server.
-func serveDialogue(t *testing.T, d *dialogue.File) netip.AddrPort {
+// withDialogue has settings for the zones of a file beside the domain's own.
+func withDialogue(t *testing.T, d *dialogue.File) *instance {
 	t.Helper()
-	set, err := zone.NewSet(loadDialogue(t, d)...)
-	if err != nil {
-		t.Fatal(err)
+	in := newInstance(t, "utopia-itself.test")
+	settings := fmt.Sprintf("domain = %q\naddress = [%q]\n[web]\nenabled = false\n[socket]\nenabled = false\n[dns]\nrotate = false\n[dns.zones]\n", in.domain, in.address)
+	for i, z := range d.Zones {
+		file := fmt.Sprintf("zone%d", i)
+		in.write(file, z.Text)
+		settings += fmt.Sprintf("%q = { file = %q, dnssec = \"off\" }\n", strings.TrimSuffix(z.Name, "."), file)
 	}
-	server, err := dnsserver.New(dnsserver.Options{
-		Handler: dnsserver.HandlerFunc(func(dst, query []byte, from dnsserver.Client) []byte {
-			return authority.Respond(set, dst, query, from.MaxUDP)
-		}),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	at, err := servers.FreeAddress(netip.MustParseAddr("127.0.0.1"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	system := host.NewOS(host.OSOptions{})
-	udp, err := system.ListenPacket(t.Context(), "udp", at.String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	tcp, err := system.Listen(t.Context(), "tcp", at.String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	go func() { _ = server.ServePacket(udp) }()
-	go func() { _ = server.Serve(tcp) }()
+	in.write("utopia.toml", settings)
+	return in
+}
+
+// serveDialogue runs the real program.
+func serveDialogue(t *testing.T, in *instance) netip.AddrPort {
+	t.Helper()
+	in.start()
 	t.Cleanup(func() {
-		if err := server.Shutdown(context.Background()); err != nil {
-			t.Error(err)
+		if err := in.stop(syscall.SIGTERM); err != nil {
+			t.Errorf("utopia up: %v\n%s", err, in.printed.String())
 		}
 	})
-	return at
+	return netip.MustParseAddrPort(in.at(53))
 }
 
 // replay asks one server all questions of a file.
