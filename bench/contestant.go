@@ -21,8 +21,8 @@ import (
 // contestant is a server that can be started with one zone.
 type contestant interface {
 	name() string
-	// start returns when the server answers for the zone.
-	start(ctx context.Context, zoneFile string) (running, error)
+	// start returns when the server answers for the zone. Sign says whether it may sign the zone, if it can by itself.
+	start(ctx context.Context, zoneFile string, sign bool) (running, error)
 }
 
 // running is a server that was started.
@@ -71,7 +71,7 @@ type theirs struct {
 
 func (t theirs) name() string { return string(t.program) }
 
-func (t theirs) start(ctx context.Context, zoneFile string) (running, error) {
+func (t theirs) start(ctx context.Context, zoneFile string, _ bool) (running, error) {
 	srv, err := foreign.Start(ctx, t.program, foreign.Settings{
 		Zones: []foreign.Zone{{Name: zoneName, File: zoneFile}}, Threads: t.threads,
 	})
@@ -94,6 +94,7 @@ address = [%q]
 port-offset = %d
 [dns]
 zone-file = "bench.zone"
+dnssec = %q
 [web]
 enabled = false
 [socket]
@@ -110,7 +111,7 @@ const (
 	maxOffset = 58_000
 )
 
-func (u ours) start(ctx context.Context, zoneFile string) (running, error) {
+func (u ours) start(ctx context.Context, zoneFile string, sign bool) (running, error) {
 	at, err := loopback()
 	for err == nil && at.Port() > maxOffset+dnsPort {
 		at, err = loopback()
@@ -122,7 +123,11 @@ func (u ours) start(ctx context.Context, zoneFile string) (running, error) {
 	if err != nil {
 		return running{}, err
 	}
-	text := fmt.Sprintf(settings, zoneName[:len(zoneName)-1], at.Addr(), int(at.Port())-dnsPort)
+	dnssec := "on"
+	if !sign {
+		dnssec = "off"
+	}
+	text := fmt.Sprintf(settings, zoneName[:len(zoneName)-1], at.Addr(), int(at.Port())-dnsPort, dnssec)
 	if err := os.WriteFile(filepath.Join(dir, "utopia.toml"), []byte(text), 0o600); err != nil {
 		return running{}, err
 	}

@@ -59,7 +59,7 @@ func mutateCommand(ctx context.Context, o dnsOptions, dir string, out, progress 
 	}
 	starting, cancel := context.WithTimeout(ctx, startWithin)
 	defer cancel()
-	target, err := ours{binary: o.utopia, dir: dir, threads: o.threads}.start(starting, zone)
+	target, err := ours{binary: o.utopia, dir: dir, threads: o.threads}.start(starting, zone, true)
 	if err != nil {
 		return err
 	}

@@ -142,7 +142,8 @@ func (b *bench) measureZone(ctx context.Context, round int, c contestant, zone z
 }
 
 // start starts a server with a zone, or says why it is left out. For signed answers Utopia gets the zone as it is, and
-// signs it; where it does not, it gets the zone that the others get.
+// signs it; where it does not, it gets the zone that the others get. It also signs the small zone whose answers are not
+// signed, as it does unless it is told not to; the large zone is loaded without signatures, as the others load it.
 func (b *bench) start(ctx context.Context, c contestant, zone zoneKind) (r running, why string, err error) {
 	waiting, cancel := context.WithTimeout(ctx, startWithin)
 	defer cancel()
@@ -151,7 +152,7 @@ func (b *bench) start(ctx context.Context, c contestant, zone zoneKind) (r runni
 		zones = []string{b.files.unsigned, b.files.zones[zone]}
 	}
 	for _, file := range zones {
-		if r, err = c.start(waiting, file); err != nil || zone != signedZone {
+		if r, err = c.start(waiting, file, zone != largeZone); err != nil || zone != signedZone {
 			return r, "", err
 		}
 		if why = unsigned(ctx, r.address); why == "" {

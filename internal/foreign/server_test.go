@@ -167,7 +167,7 @@ func TestAServerThatCannotStartSaysWhy(t *testing.T) {
 		t.Run(string(p), func(t *testing.T) {
 			t.Parallel()
 			installed(t, p)
-			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
 			defer cancel()
 			_, err := Start(ctx, p, Settings{Zones: []Zone{{Name: "example.test.", File: "/nowhere/at-all"}}})
 			if err == nil || !strings.Contains(err.Error(), "at-all") {
