@@ -19,6 +19,7 @@ const SocketName = "control.sock"
 // Instance is what a running instance lets its commands do.
 type Instance interface {
 	Admin
+	Names
 	// Status tells of the instance and its services; with check each service is asked a real question before.
 	Status(ctx context.Context, check bool) (Status, error)
 	// Reload reads the settings anew. When they are bad nothing changes.

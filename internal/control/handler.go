@@ -71,6 +71,7 @@ func Handler(in Instance) http.Handler {
 	handle("DELETE /users/{name}/app-passwords/{id}", func(r *http.Request) (any, error) {
 		return nil, in.RemoveAppPassword(r.Context(), r.PathValue("name"), r.PathValue("id"))
 	})
+	handleNames(mux, handle, in)
 	mux.HandleFunc("GET /trace", func(w http.ResponseWriter, r *http.Request) { follow(w, r, in) })
 	return mux
 }

@@ -13,10 +13,10 @@ import (
 	"github.com/network-utopia/utopia/dns/zone"
 )
 
-// readFile reads a master file into a zone that is being made, and all that it
-// reads into sum. What the file includes must lie in its folder or below: the
+// readFile hands the records of a master file to add, which keeps nothing of
+// them, and all that it reads to sum. What the file includes must lie in its folder or below: the
 // folder is opened as a root that nothing leads out of.
-func readFile(path string, apex dns.Name, b *zone.Builder, sum hash.Hash) (err error) {
+func readFile(path string, apex dns.Name, sum hash.Hash, add func(zone.Record)) (err error) {
 	dir, name := filepath.Split(path)
 	if dir == "" {
 		dir = "."
@@ -38,7 +38,7 @@ func readFile(path string, apex dns.Name, b *zone.Builder, sum hash.Hash) (err e
 	where := places{dir: dir}
 	err = zone.ReadEach(io.TeeReader(f, sum), zone.ReadOptions{Origin: apex, File: name, Include: summed{root.FS(), sum}}, func(r zone.Record) error {
 		r.Pos.File = where.inFull(r.Pos.File)
-		b.Add(r)
+		add(r)
 		return nil
 	})
 	var problems zone.Problems

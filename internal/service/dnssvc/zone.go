@@ -23,10 +23,11 @@ func makeOwn(opts Options, serial uint32) (m made, err error) {
 	if m.name, err = zoneName(opts.Domain); err != nil {
 		return m, err
 	}
+	m.files = opts.ZoneFiles
 	b := zone.NewBuilder(m.name)
 	sum := sha256.New()
 	for _, file := range opts.ZoneFiles {
-		if err := readFile(file, m.name, b, sum); err != nil {
+		if err := readFile(file, m.name, sum, b.Add); err != nil {
 			return m, err
 		}
 	}

@@ -22,11 +22,13 @@ type Zone struct {
 // made is a zone that was made.
 type made struct {
 	name      dns.Name
+	files     []string   // that it is made from
 	plain     *zone.Zone // what its files and the settings say
 	zone      *zone.Zone // what is served; nil while the zone is missing: there is nothing to answer from
 	signing   Signing
 	renew     time.Time // when it is to be signed again; zero for never
 	warnings  zone.Problems
+	fileAlone bool              // nothing but its files has records for it
 	ownSerial bool              // the SOA is the user's
 	sum       [sha256.Size]byte // of the files that it was made from
 	failed    error             // why it is not what its files say by now; nil when it is
@@ -127,12 +129,12 @@ func makeZones(opts Options, before *state, now time.Time) ([]made, error) {
 // keep gives what is served of a zone whose files have an error: what was
 // served before, if anything.
 func keep(m made, before *made, err error) made {
-	m = made{name: m.name, sum: m.sum}
+	kept := made{name: m.name}
 	if before != nil {
-		m = *before
+		kept = *before
 	}
-	m.failed, m.signingFailed = err, false
-	return m
+	kept.files, kept.failed, kept.signingFailed = m.files, err, false
+	return kept
 }
 
 // makeOther makes a zone from its file alone.
@@ -141,10 +143,10 @@ func makeOther(z Zone) (made, error) {
 	if err != nil {
 		return made{}, err
 	}
-	m := made{name: name, ownSerial: true}
+	m := made{name: name, files: []string{z.File}, fileAlone: true, ownSerial: true}
 	b := zone.NewBuilder(name)
 	sum := sha256.New()
-	err = readFile(z.File, name, b, sum)
+	err = readFile(z.File, name, sum, b.Add)
 	m.sum = [sha256.Size]byte(sum.Sum(nil))
 	m.signing = z.Signing
 	if err == nil {

@@ -1,0 +1,101 @@
+package app
+
+import (
+	"context"
+	"path/filepath"
+	"strings"
+
+	"github.com/network-utopia/utopia/internal/config"
+	"github.com/network-utopia/utopia/internal/control"
+	"github.com/network-utopia/utopia/internal/service/dnssvc"
+)
+
+// names answers for the zones of a name server, and shows files as they stand in the settings of a folder.
+type names struct {
+	*dnssvc.Service
+	dir string // of the settings
+}
+
+// OpenNames makes the zones of a folder from its settings and files, without an instance.
+func OpenNames(dir string) (control.Names, error) {
+	cfg, err := loadFile(filepath.Join(dir, config.FileName))
+	if err != nil {
+		return nil, err
+	}
+	service, err := dnssvc.New(dnsOptions(cfg))
+	if err != nil {
+		return nil, err
+	}
+	return names{service, cfg.Dir()}, nil
+}
+
+// Zones lists the zones.
+func (n names) Zones(ctx context.Context) ([]control.Zone, error) {
+	zones, err := n.Service.Zones(ctx)
+	for i := range zones {
+		z := &zones[i]
+		z.Files = append([]string(nil), z.Files...) // they are the service's
+		for _, list := range [...][]string{z.Files, z.Problems, z.Warnings} {
+			for k := range list {
+				list[k] = n.short(list[k])
+			}
+		}
+	}
+	return zones, err
+}
+
+// Records calls each for the records at and below a name.
+func (n names) Records(ctx context.Context, at control.At, each func(control.Record) error) error {
+	return n.Service.Records(ctx, at, func(r control.Record) error {
+		r.From = n.short(r.From)
+		return each(r)
+	})
+}
+
+// short leaves the folder out of a path that begins with it.
+func (n names) short(path string) string {
+	return strings.TrimPrefix(path, n.dir+string(filepath.Separator))
+}
+
+// zones answers for the name server that runs.
+func (a *App) zones() (names, error) {
+	service := a.names()
+	switch {
+	case !a.config.Load().DNS.Enabled:
+		return names{}, &control.Error{Kind: control.NotFound, Message: "the name server is switched off",
+			Hint: "dns.enabled in " + config.FileName + " switches it on"}
+	case service == nil:
+		return names{}, &control.Error{Kind: control.Internal, Message: "the name server is not running",
+			Hint: "utopia status says why"}
+	}
+	return names{service, a.config.Load().Dir()}, nil
+}
+
+// Zones lists the zones of the name server.
+func (a *App) Zones(ctx context.Context) ([]control.Zone, error) {
+	n, err := a.zones()
+	if err != nil {
+		return nil, err
+	}
+	return n.Zones(ctx)
+}
+
+// Records calls each for the records of a zone at and below a name.
+func (a *App) Records(ctx context.Context, at control.At, each func(control.Record) error) error {
+	n, err := a.zones()
+	if err != nil {
+		return err
+	}
+	return n.Records(ctx, at, each)
+}
+
+// Delegation says what the parent of a zone has to know of it.
+func (a *App) Delegation(ctx context.Context, zone string) (control.Delegation, error) {
+	n, err := a.zones()
+	if err != nil {
+		return control.Delegation{}, err
+	}
+	return n.Delegation(ctx, zone)
+}
+
+var _ control.Instance = (*App)(nil)

@@ -1,0 +1,145 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+)
+
+// Names is what can be asked about the zones of the name server, of a running instance or of the files of a folder.
+// Names of the domain name system are in presentation form; one without a final dot is the same as with it, and where it
+// is in no zone it is taken as one within the domain.
+type Names interface {
+	// Zones lists the zones: the domain's own first, then the others by name.
+	Zones(ctx context.Context) ([]Zone, error)
+	// Records calls each for the records of a zone at and below a name, in canonical order (RFC 4034 section 6.1) behind
+	// the SOA record, until each returns an error, which is passed on.
+	Records(ctx context.Context, at At, each func(Record) error) error
+	// Delegation says what the parent of a zone has to know of it.
+	Delegation(ctx context.Context, zone string) (Delegation, error)
+}
+
+// At is a place in the tree of names.
+type At struct {
+	Zone string `json:"zone"` // "" for the zone that Name is in
+	Name string `json:"name"` // "" for the zone's own; else in full, or relative to Zone where that is given
+}
+
+// Zone is what is known of a zone.
+type Zone struct {
+	Name     string   `json:"name"` // with its final dot
+	Role     string   `json:"role"` // domain: the domain's own; primary: another that is kept here
+	Files    []string `json:"files,omitempty"`
+	State    string   `json:"state"`              // served; kept: as it was before its file got an error; missing: not served
+	Problems []string `json:"problems,omitempty"` // why it is not as its files would have it
+	Warnings []string `json:"warnings,omitempty"`
+	Serial   uint32   `json:"serial"`
+	Records  int      `json:"records"`
+	Signed   bool     `json:"signed"`
+}
+
+// Record is a record of a zone and where it comes from.
+type Record struct {
+	Name string `json:"name"` // with its final dot
+	TTL  uint32 `json:"ttl"`  // seconds
+	Type string `json:"type"`
+	Data string `json:"data"` // in presentation form
+	From string `json:"from"` // such as extra.zone:3:1, or utopia for those that it makes itself
+}
+
+// Delegation is what the parent of a zone has to know of it.
+type Delegation struct {
+	Zone    string   `json:"zone"`
+	Servers []string `json:"servers"` // the names of its servers
+	Glue    []Record `json:"glue"`    // the addresses of those that are within the zone
+	DS      []Record `json:"ds"`      // of the keys that sign its keys; none when it is not signed
+	TTL     uint32   `json:"ttl"`     // of the zone's NS records
+	Port    uint16   `json:"port"`    // at which this instance answers; others ask at 53
+}
+
+// recordLine is a line of the stream that /dns/records answers with: a record, or what came in between; the last one
+// says that it is the end.
+type recordLine struct {
+	Record *Record `json:"record,omitempty"`
+	Error  *Error  `json:"error,omitempty"`
+	End    bool    `json:"end,omitempty"`
+}
+
+func handleNames(mux *http.ServeMux, handle func(string, func(*http.Request) (any, error)), in Names) {
+	handle("GET /dns/zones", func(r *http.Request) (any, error) { return in.Zones(r.Context()) })
+	handle("GET /dns/delegation", func(r *http.Request) (any, error) {
+		return in.Delegation(r.Context(), r.FormValue("zone"))
+	})
+	mux.HandleFunc("GET /dns/records", func(w http.ResponseWriter, r *http.Request) { streamRecords(w, r, in) })
+}
+
+// streamRecords answers with a line of JSON for each record.
+func streamRecords(w http.ResponseWriter, r *http.Request, in Names) {
+	out := json.NewEncoder(w)
+	begun := false
+	begin := func() {
+		if !begun {
+			w.Header().Set("Content-Type", "application/x-ndjson")
+			begun = true
+		}
+	}
+	err := in.Records(r.Context(), At{r.FormValue("zone"), r.FormValue("name")}, func(rec Record) error {
+		begin()
+		return out.Encode(recordLine{Record: &rec})
+	})
+	switch {
+	case err == nil:
+		begin()
+		_ = out.Encode(recordLine{End: true}) // if the command has gone there is nobody to tell
+	case !begun:
+		reply(w, nil, err)
+	default:
+		_ = out.Encode(recordLine{Error: asError(err)})
+	}
+}
+
+// Zones lists the zones.
+func (c *Client) Zones(ctx context.Context) (zones []Zone, err error) {
+	return zones, c.ask(ctx, "GET", "/dns/zones", nil, &zones)
+}
+
+// Delegation asks what the parent of a zone has to know.
+func (c *Client) Delegation(ctx context.Context, zone string) (d Delegation, err error) {
+	return d, c.ask(ctx, "GET", "/dns/delegation?"+url.Values{"zone": {zone}}.Encode(), nil, &d)
+}
+
+// Records asks for the records at and below a name.
+func (c *Client) Records(ctx context.Context, at At, each func(Record) error) error {
+	query := url.Values{"zone": {at.Zone}, "name": {at.Name}}
+	answer, err := c.send(ctx, "GET", "/dns/records?"+query.Encode(), nil)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	for lines := json.NewDecoder(answer.Body); ; {
+		var line recordLine
+		switch err := lines.Decode(&line); {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+			return fmt.Errorf("%w any more: it stopped while its records were read", ErrNotRunning)
+		case err != nil:
+			return fmt.Errorf("read the instance's answer: %w", err)
+		case line.Error != nil:
+			return line.Error
+		case line.End:
+			return nil
+		case line.Record == nil:
+			continue // a line of a later version
+		}
+		if err := each(*line.Record); err != nil {
+			return err
+		}
+	}
+}
+
+var _ Names = (*Client)(nil)

@@ -1,0 +1,126 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/network-utopia/utopia/host"
+)
+
+var aZone = Zone{Name: "a.test.", Role: "domain", Files: []string{"a.zone"}, State: "served", Serial: 7, Records: 3, Signed: true}
+
+var aDelegation = Delegation{
+	Zone: "a.test.", Servers: []string{"ns.a.test."}, TTL: 60, Port: 53,
+	Glue: []Record{{"ns.a.test.", 60, "A", "192.0.2.1", ""}}, DS: []Record{},
+}
+
+func (s *scripted) Zones(context.Context) ([]Zone, error) { return []Zone{aZone}, s.note("zones") }
+
+func (s *scripted) Delegation(_ context.Context, zone string) (Delegation, error) {
+	return aDelegation, s.note("delegation", zone)
+}
+
+// Records gives as many records as the name says; below "broken." it fails behind them.
+func (s *scripted) Records(_ context.Context, at At, each func(Record) error) error {
+	if err := s.note("records", at.Zone, at.Name); err != nil {
+		return err
+	}
+	n, _, _ := strings.Cut(at.Name, ".")
+	count := 0
+	fmt.Sscan(n, &count)
+	for i := range count {
+		if err := each(Record{Name: fmt.Sprintf("n%d.a.test.", i), TTL: 60, Type: "TXT", Data: `"<&>"`, From: "a.zone:1:1"}); err != nil {
+			return err
+		}
+	}
+	if strings.HasSuffix(at.Name, ".broken.") {
+		return &Error{Kind: Internal, Message: "broken", Hint: "mend it"}
+	}
+	return nil
+}
+
+func TestNames(t *testing.T) {
+	ctx := context.Background()
+	in := &scripted{}
+	c := serve(t, t.TempDir(), in, nil)
+	if z, err := c.Zones(ctx); err != nil || !reflect.DeepEqual(z, []Zone{aZone}) {
+		t.Errorf("zones %+v, %v", z, err)
+	}
+	if d, err := c.Delegation(ctx, "a b.test&"); err != nil || !reflect.DeepEqual(d, aDelegation) {
+		t.Errorf("delegation %+v, %v", d, err)
+	}
+	for _, want := range []int{0, 1, 1000} {
+		var got []Record
+		err := c.Records(ctx, At{"a.test.", fmt.Sprint(want)}, func(r Record) error { got = append(got, r); return nil })
+		if err != nil || len(got) != want {
+			t.Errorf("%d records, %v; want %d", len(got), err, want)
+		}
+		if want > 0 && got[0] != (Record{"n0.a.test.", 60, "TXT", `"<&>"`, "a.zone:1:1"}) {
+			t.Errorf("%+v", got[0])
+		}
+	}
+	if want := "zones|delegation a b.test&|records a.test. 0|records a.test. 1|records a.test. 1000"; strings.Join(in.asked, "|") != want {
+		t.Errorf("asked %q", in.asked)
+	}
+}
+
+func TestRecordsThatFail(t *testing.T) {
+	ctx := context.Background()
+	in := &scripted{}
+	c := serve(t, t.TempDir(), in, nil)
+	for _, behind := range []int{0, 3} {
+		got := 0
+		var told *Error
+		err := c.Records(ctx, At{"", fmt.Sprintf("%d.broken.", behind)}, func(Record) error { got++; return nil })
+		if !errors.As(err, &told) || *told != (Error{Internal, "broken", "mend it"}) || got != behind {
+			t.Errorf("behind %d: %v, %d records", behind, err, got)
+		}
+	}
+	enough := errors.New("enough")
+	if err := c.Records(ctx, At{"", "9"}, func(Record) error { return enough }); !errors.Is(err, enough) {
+		t.Errorf("each said enough: %v", err)
+	}
+	ended, cancel := context.WithCancel(ctx)
+	if err := c.Records(ended, At{"", "9"}, func(Record) error { cancel(); return nil }); !errors.Is(err, context.Canceled) {
+		t.Errorf("canceled: %v", err)
+	}
+	if err := NewClient(host.NewOS(host.OSOptions{}), t.TempDir(), nil).Records(ctx, At{}, nil); !errors.Is(err, ErrNotRunning) {
+		t.Errorf("nobody is there: %v", err)
+	}
+}
+
+// TestRecordsCutOff: a stream that ends before its end is no whole answer.
+func TestRecordsCutOff(t *testing.T) {
+	dir := t.TempDir()
+	o := host.NewOS(host.OSOptions{})
+	path, done, err := SocketPath(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := o.Listen(t.Context(), "unix", path)
+	done()
+	if err != nil {
+		t.Fatal(err)
+	}
+	answers := []string{"{\"record\":{\"name\":\"a.\"}}\n", "{\"record\":{\"na", "{}\n{\"later\":1}\n", "nonsense\n"}
+	i := 0
+	server := &http.Server{ReadHeaderTimeout: time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Write([]byte(answers[i]))
+		i++
+	})}
+	go server.Serve(l)
+	t.Cleanup(func() { server.Close() })
+	c := NewClient(o, dir, nil)
+	for i := range answers {
+		err := c.Records(t.Context(), At{}, func(Record) error { return nil })
+		if stopped := errors.Is(err, ErrNotRunning); err == nil || stopped != (i < 3) {
+			t.Errorf("%q: %v", answers[i], err)
+		}
+	}
+}

@@ -1,0 +1,79 @@
+package dnssvc
+
+import (
+	"crypto/sha256"
+	"strings"
+
+	"github.com/network-utopia/utopia/dns"
+	"github.com/network-utopia/utopia/dns/zone"
+)
+
+// maxOrigins is of how many records of the files it is told where they stand:
+// the places are looked up in the files when they are asked for, so that they
+// need no room in between.
+const maxOrigins = 100_000
+
+// Where a record comes from when it is in no file.
+const (
+	fromUtopia = "utopia" // made for the domain
+	fromDNSSEC = "dnssec" // made when the zone was signed
+	fromUpdate = "update" // put in while the zone was served
+)
+
+// origins says where the records of a zone come from.
+type origins struct {
+	places map[string]string // by key
+	rest   string            // of those that are not among them
+}
+
+// origins finds the records at and below a name in the zone's files. Where a
+// file is no longer the one that the zone was made from, its lines say nothing.
+func (m *made) origins(name dns.Name) origins {
+	o := origins{places: map[string]string{}, rest: fromUpdate}
+	if !m.fileAlone {
+		o.rest = fromUtopia
+	}
+	sum := sha256.New()
+	for _, file := range m.files {
+		err := readFile(file, m.name, sum, func(r zone.Record) {
+			if r.Name.IsSubdomainOf(name) && len(o.places) < maxOrigins {
+				if key := recordKey(r.RR); o.places[key] == "" {
+					o.places[key] = r.Pos.String()
+				}
+			}
+		})
+		if err != nil {
+			return origins{rest: "a file that has changed since"}
+		}
+	}
+	switch {
+	case m.sum != [sha256.Size]byte(sum.Sum(nil)):
+		return origins{rest: "a file that has changed since"}
+	case len(o.places) >= maxOrigins:
+		o.rest = "its file"
+	}
+	return o
+}
+
+// of says where a record comes from.
+func (o origins) of(rr dns.RR) string {
+	if place := o.places[recordKey(rr)]; place != "" {
+		return place
+	}
+	switch rr.Type {
+	case dns.TypeRRSIG, dns.TypeNSEC, dns.TypeNSEC3, dns.TypeNSEC3PARAM, dns.TypeDNSKEY, dns.TypeCDS, dns.TypeCDNSKEY:
+		return fromDNSSEC
+	}
+	return o.rest
+}
+
+// recordKey tells records apart. Their TTLs do not: those of a set are made one.
+func recordKey(rr dns.RR) string {
+	rr = rr.Canonical()
+	var b strings.Builder
+	b.WriteString(string(rr.Name))
+	b.WriteString(rr.Type.String())
+	b.WriteByte(' ')
+	b.Write(rr.Data)
+	return b.String()
+}
