@@ -406,6 +406,18 @@ func TestTSIGResponses(t *testing.T) {
 			t.Errorf("%s: finished", tt.name)
 		}
 	}
+	// NSD signs no error, although RFC 8945 section 5.3.2 wants BADTIME signed.
+	for _, code := range []Rcode{RcodeBadKey, RcodeBadSig, RcodeBadTime, RcodeBadTrunc} {
+		record := TSIG{Key: key.Name, Algorithm: key.Algorithm.Name(), Error: code}
+		wire, err := appendTSIG(nil, tsigReply(t, 4711, "error"), record)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var told *TSIGError
+		if err := verifier.Verify(wire, tsigNow); !errors.As(err, &told) || told.Code != code || !told.Peer || told.Signed {
+			t.Errorf("unsigned %s: %v", code, err)
+		}
+	}
 	// The true answer is taken, after all of those.
 	if err := verifier.Verify(good, tsigNow.Add(300*time.Second)); err != nil {
 		t.Error(err)

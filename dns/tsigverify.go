@@ -59,7 +59,8 @@ func (v *TSIGVerifier) Verify(wire []byte, now time.Time) error {
 		fault.Reason = "not the key of the request"
 		return fault
 	}
-	if len(t.MAC) == 0 && (t.Error == RcodeBadKey || t.Error == RcodeBadSig) {
+	if len(t.MAC) == 0 && t.Error != RcodeSuccess {
+		// Right for BADKEY and BADSIG alone; what servers do with the others too.
 		fault.Code, fault.Peer = t.Error, true
 		return fault
 	}
