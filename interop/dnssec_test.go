@@ -1,6 +1,7 @@
 package interop
 
 import (
+	"encoding/base64"
 	"fmt"
 	"os"
 	"os/exec"
@@ -172,6 +173,57 @@ func TestVerifiersAreHeard(t *testing.T) {
 	for _, v := range verifiers {
 		if out, err := exec.CommandContext(t.Context(), v.program, append(slices.Clone(v.args), file)...).CombinedOutput(); err == nil {
 			t.Errorf("%s takes a spoilt zone: %s", v.program, out)
+		}
+	}
+}
+
+// TestDelvValidates has delv, which trusts the zone's key alone, validate what our server answers: with NSEC and NSEC3,
+// signed now and renewed.
+func TestDelvValidates(t *testing.T) {
+	t.Parallel()
+	delv := leftout.Without(t, "delv")
+	apex := dns.MustParseName("example.test.")
+	z, _, err := zone.Load(strings.NewReader(zoneToSign), zone.ReadOptions{Origin: apex})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, policy := range []zone.SignPolicy{{}, {NSEC3: true}} {
+		k, err := dns.GenerateKey(apex, dns.ECDSAP256SHA256, dns.FlagZone|dns.FlagSEP)
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys := []*dns.SigningKey{k}
+		old := sign(t, z, nil, keys, policy, time.Now().Add(-10*24*time.Hour))
+		signed := sign(t, z.WithSerial(2), old.Zone, keys, policy, time.Now())
+		anchor := filepath.Join(t.TempDir(), "anchor")
+		text := fmt.Sprintf("trust-anchors { example.test. static-key %d %d %d %q; };\n", k.Flags, k.Protocol, k.Algorithm,
+			base64.StdEncoding.EncodeToString(k.PublicKey))
+		if err := os.WriteFile(anchor, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		at := serveZones(t, signed.Zone)
+		for question, want := range map[string]string{
+			"mail A":        "; fully validated",
+			"www A":         "; fully validated",
+			"example TXT":   "; fully validated",
+			"any.wild TXT":  "; fully validated",
+			"a.b.wild MX":   "; fully validated",
+			"signed DS":     "; fully validated",
+			"x.old A":       "; fully validated",
+			"plain DS":      "; negative response, fully validated",
+			"b.ent TXT":     "; negative response, fully validated",
+			"mail AAAA":     "; negative response, fully validated",
+			"any.wild AAAA": "; negative response, fully validated",
+			"no A":          "; negative response, fully validated",
+			"no.mail A":     "; negative response, fully validated",
+		} {
+			name, kind, _ := strings.Cut(question, " ")
+			name = strings.TrimPrefix(name+".example.test", "example.")
+			out, err := exec.CommandContext(t.Context(), delv, "@"+at.Addr().String(), "-p", fmt.Sprint(at.Port()),
+				"-a", anchor, "+root=example.test", name, kind).CombinedOutput()
+			if err != nil || !strings.Contains(string(out), want) || strings.Contains(string(out), "unsigned answer") {
+				t.Errorf("NSEC3 %v: %s %s: %v\n%s", policy.NSEC3, name, kind, err, out)
+			}
 		}
 	}
 }
