@@ -3,7 +3,6 @@ package dns
 import (
 	"errors"
 	"fmt"
-	"strings"
 )
 
 // Limits of RFC 1035 section 2.3.4.
@@ -227,35 +226,63 @@ func (n Name) Valid() bool {
 // String gives the presentation form, always with the final dot. Octets that
 // are special in master files are escaped. The zero Name gives "".
 func (n Name) String() string {
-	if n == Root {
-		return "."
-	}
-	var b strings.Builder
-	b.Grow(len(n) + 4)
-	for i := 0; i < len(n) && n[i] != 0; {
-		end := min(i+1+int(n[i]), len(n))
-		for _, c := range []byte(n[i+1 : end]) {
-			writeEscaped(&b, c)
-		}
-		b.WriteByte('.')
-		i = end
-	}
-	return b.String()
+	var buf [MaxNameLen]byte
+	return string(appendAbsolute(buf[:0], n))
 }
 
-func writeEscaped(b *strings.Builder, c byte) {
+// AppendRelative puts the presentation form behind dst, relative to origin: "@"
+// for origin itself, the labels before it without a final dot for names below
+// it, and the absolute name for others. A name that ends in origin in another
+// case is one of those: read back, it is the same octet by octet. With the zero
+// origin every name is absolute.
+func (n Name) AppendRelative(dst []byte, origin Name) []byte { return appendRelative(dst, n, origin) }
+
+func appendRelative[T ~string | ~[]byte](dst []byte, n T, origin Name) []byte {
+	head := len(n) - len(origin)
+	if origin == "" || head < 0 || string(n[head:]) != string(origin) {
+		return appendAbsolute(dst, n)
+	}
+	i := 0
+	for i < head {
+		i += 1 + int(n[i])
+	}
+	switch {
+	case i != head: // the octets of origin begin inside a label
+		return appendAbsolute(dst, n)
+	case head == 0:
+		return append(dst, '@')
+	}
+	dst = appendLabels(dst, n[:head])
+	return dst[:len(dst)-1]
+}
+
+func appendAbsolute[T ~string | ~[]byte](dst []byte, n T) []byte {
+	if len(n) == 1 && n[0] == 0 {
+		return append(dst, '.')
+	}
+	return appendLabels(dst, n)
+}
+
+// appendLabels writes each label with a dot behind it.
+func appendLabels[T ~string | ~[]byte](dst []byte, n T) []byte {
+	for i := 0; i < len(n) && n[i] != 0; {
+		end := min(i+1+int(n[i]), len(n))
+		for i++; i < end; i++ {
+			dst = appendEscaped(dst, n[i])
+		}
+		dst = append(dst, '.')
+	}
+	return dst
+}
+
+func appendEscaped(dst []byte, c byte) []byte {
 	switch {
 	case c <= ' ' || c >= 0x7f:
-		b.WriteByte('\\')
-		b.WriteByte('0' + c/100)
-		b.WriteByte('0' + c/10%10)
-		b.WriteByte('0' + c%10)
-	case strings.IndexByte(`.\"();@$`, c) >= 0:
-		b.WriteByte('\\')
-		b.WriteByte(c)
-	default:
-		b.WriteByte(c)
+		return append(dst, '\\', '0'+c/100, '0'+c/10%10, '0'+c%10)
+	case c == '.' || isSpecial(c):
+		return append(dst, '\\', c)
 	}
+	return append(dst, c)
 }
 
 // Label gives the first label's octets, "" for the root.

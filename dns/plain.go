@@ -30,6 +30,9 @@ func AppendData(dst []byte, t Type, words [][]byte, origin Name) ([]byte, error)
 // appendPlain reads plain data; ok is false for data that is not plain, which
 // may be right all the same.
 func appendPlain(dst []byte, t Type, words [][]byte, origin Name) (out []byte, ok bool) {
+	if len(words) > 0 && string(words[0]) == `\#` {
+		return dst, false // the generic form
+	}
 	p := plain{out: dst, words: words, origin: origin}
 	switch t {
 	case TypeA:

@@ -5,10 +5,7 @@ import "net/netip"
 // strings reads the words that are left as character strings (RFC 1035 section
 // 3.3).
 func (p *plain) strings() {
-	if len(p.words) == 0 || string(p.words[0]) == `\#` {
-		p.odd = true
-		return
-	}
+	p.odd = len(p.words) == 0
 	for len(p.words) > 0 && !p.odd {
 		p.string()
 	}

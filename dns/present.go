@@ -1,6 +1,7 @@
 package dns
 
 import (
+	"bytes"
 	"encoding/base32"
 	"encoding/binary"
 	"encoding/hex"
@@ -22,12 +23,19 @@ func (rr RR) String() string {
 // DataString gives the data in presentation form. Data of types without one,
 // and data that does not fit its type, is given as RFC 3597 section 5 says:
 // \# length hexadecimal.
-func (rr RR) DataString() string {
+func (rr RR) DataString() string { return string(rr.AppendDataText(nil, "")) }
+
+// otherText writes what appendPlainText does not. Data that miekg/dns would not
+// read as it writes it, as it has an octet too few or is of a kind that it does
+// not know, is given in the generic form.
+func (rr RR) otherText() string {
 	if len(rr.Data) == 0 {
 		return `\# 0`
 	}
 	if s, ok := rr.knownData(); ok {
-		return s
+		if data, err := ParseData(rr.Type, s, Root); err == nil && bytes.Equal(data, rr.Data) {
+			return s
+		}
 	}
 	return `\# ` + strconv.Itoa(len(rr.Data)) + " " + hex.EncodeToString(rr.Data)
 }
@@ -37,9 +45,6 @@ func (rr RR) knownData() (string, bool) {
 		rdataLayout(rr.Type, rr.Class) != rdataLayout(rr.Type, ClassIN) {
 		return "", false
 	}
-	if refusal(rr.Type, rr.Data) != "" {
-		return "", false
-	}
 	if rr.Type == TypeAMTRELAY {
 		return relayString(rr.Data)
 	}
@@ -47,28 +52,8 @@ func (rr RR) knownData() (string, bool) {
 	if err != nil || size != len(rr.Name)+10+len(rr.Data) {
 		return "", false
 	}
-	if n, ok := m.(*mdns.NSEC3); ok && n.HashLength == 0 {
-		return "", false // RFC 5155 section 3.3 has no form for it
-	}
-	text, ok := strings.CutPrefix(m.String(), m.Header().String())
-	return text, ok && readable(rr.Type, text)
+	return strings.CutPrefix(m.String(), m.Header().String())
 }
-
-// readable says whether miekg/dns reads what it prints: types 0 and 65535 in a
-// bitmap or signature come out as words that stand for no type.
-func readable(t Type, text string) bool {
-	switch t {
-	case TypeNSEC, TypeNSEC3, TypeRRSIG, TypeSIG, typeCSYNC:
-		for word := range strings.FieldsSeq(text) {
-			if word == "None" || word == "Reserved" {
-				return false
-			}
-		}
-	}
-	return true
-}
-
-const typeCSYNC Type = 62
 
 // appendWire writes the record behind dst without compression.
 func (rr RR) appendWire(dst []byte) []byte {

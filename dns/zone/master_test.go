@@ -75,7 +75,7 @@ func TestReadSyntax(t *testing.T) {
 			`a.example.test. 1 IN TXT "a; (b)" "c;d" "e\"f" "" "A"` + "\n",
 		},
 		"escapes in names": {
-			`a\.b 1 CNAME c\032d\.e` + "\n", `a\.b.example.test. 1 IN CNAME c\ d\.e.example.test.` + "\n",
+			`a\.b 1 CNAME c\032d\.e` + "\n", `a\.b.example.test. 1 IN CNAME c\032d\.e.example.test.` + "\n",
 		},
 		"an escaped semicolon is no comment": {`a\;b 1 A 192.0.2.1` + "\n", `a\;b.example.test. 1 IN A 192.0.2.1` + "\n"},
 		"an owner in quotes":                 {"\"a\" 1 A 192.0.2.1\n\"a b.\" 1 A 192.0.2.1\n", "a.example.test. 1 IN A 192.0.2.1\na\\032b. 1 IN A 192.0.2.1\n"},
@@ -90,8 +90,8 @@ func TestReadSyntax(t *testing.T) {
 		},
 		"$GENERATE with step and modifiers": {
 			"$GENERATE 0-20/10 h${5,4,x} 7 IN CNAME \\$$\n",
-			`h0005.example.test. 7 IN CNAME $0.example.test.` + "\n" +
-				`h000f.example.test. 7 IN CNAME $10.example.test.` + "\n" + `h0019.example.test. 7 IN CNAME $20.example.test.` + "\n",
+			`h0005.example.test. 7 IN CNAME \$0.example.test.` + "\n" +
+				`h000f.example.test. 7 IN CNAME \$10.example.test.` + "\n" + `h0019.example.test. 7 IN CNAME \$20.example.test.` + "\n",
 		},
 		"$GENERATE leaves the owner alone": {
 			"a 1 A 192.0.2.1\n$GENERATE 1-1 h$ 1 A 192.0.2.$\n 1 A 192.0.2.2\n",
