@@ -115,18 +115,18 @@ func plainNumber(w []byte) (v uint64, ok bool) {
 	return v, len(w) > 0 && len(w) <= 10
 }
 
-// name reads a name of printable ASCII without escapes and quotes.
+// name reads a name of printable ASCII, in which what is special is escaped.
 func (p *plain) name() {
 	w := p.word()
-	for _, c := range w {
-		if c <= ' ' || c >= 0x7f || isSpecial(c) && len(w) > 1 {
+	for i := 0; i < len(w); i++ {
+		switch c := w[i]; {
+		case c == '\\':
+			i++ // appendName looks at what follows
+		case c == '@' && len(w) == 1:
+		case c <= ' ' || c >= 0x7f || isSpecial(c):
 			p.odd = true
 			return
 		}
-	}
-	if len(w) == 1 && isSpecial(w[0]) && w[0] != '@' {
-		p.odd = true
-		return
 	}
 	p.anyName(w)
 }

@@ -180,7 +180,7 @@ func TestParseRRBothWays(t *testing.T) {
 			t.Errorf("%s: %s, the other way %s, %v", plain, got, rr, err)
 		}
 	}
-	for _, odd := range []string{"a", "a A", "a CH TXT x", `a\.b A 1.2.3.4`, "a NOSUCH x", "a 2147483648 A 1.2.3.4", "a 5 5 A 1.2.3.4", "a OPT x y", "a IN 5"} {
+	for _, odd := range []string{"a", "a A", "a CH TXT x", `a"b A 1.2.3.4`, "a NOSUCH x", "a 2147483648 A 1.2.3.4", "a 5 5 A 1.2.3.4", "a OPT x y", "a IN 5"} {
 		words, _ := splitWords(odd)
 		if rr, err := plainRR(words, Root, 0); err == nil {
 			t.Errorf("%s is plain: %s", odd, rr)
