@@ -156,6 +156,7 @@ func TestWriteReadsBack(t *testing.T) {
 		rapid.SampledFrom([]string{"a", "A", "*", "@", "$ORIGIN", "in", "300", "\x00", "\xff", "a.b", "a b", ";", "\"", "(", "\\", "example", "Test"}),
 		rapid.Map(rapid.SliceOfN(rapid.Byte(), 1, 10), func(b []byte) string { return string(b) }),
 	)
+	built := 0
 	rapid.Check(t, func(t *rapid.T) {
 		name := func(below dns.Name) dns.Name {
 			n := below
@@ -197,11 +198,14 @@ func TestWriteReadsBack(t *testing.T) {
 			}
 		}
 		z, _, err := b.Build()
-		if err != nil {
-			t.Skip(err)
+		if err == nil {
+			built++
+			readsBack(t, z)
 		}
-		readsBack(t, z)
 	})
+	if built == 0 {
+		t.Error("no zone was built")
+	}
 }
 
 // TestWriteWholeFiles: so do the files of the other tests.
