@@ -210,8 +210,12 @@ func readSecrets(path string) (secrets []dns.CookieSecret, err error) {
 // clientOf is a client as the engine sees it.
 func clientOf(from dnsserver.Client) authority.Client {
 	c := authority.Client{Addr: from.Remote.Addr(), MaxUDP: from.MaxUDP}
-	if from.Transport == dnsserver.TCP {
+	switch from.Transport {
+	case dnsserver.UDP:
+	case dnsserver.TCP:
 		c.Idle = dnsserver.DefaultIdleTimeout
+	default: // what came after them is encrypted
+		c.Encrypted = true
 	}
 	return c
 }

@@ -255,6 +255,23 @@ func TestConnectionsAreExplained(t *testing.T) {
 	})
 }
 
+// TestWhatIsPadded: what goes over an encrypted transport, for clients that pad.
+func TestWhatIsPadded(t *testing.T) {
+	t.Parallel()
+	s := newService(t, options())
+	query := question(t, dns.Option{Code: dns.OptionPadding})
+	for transport := range dnsserver.Transport(4) {
+		from := dnsserver.Client{Transport: transport}
+		if transport == dnsserver.UDP {
+			from.MaxUDP = 1232
+		}
+		padded := len(inForce{s}.Respond(nil, query, from)) == authority.PaddingBlock
+		if want := transport != dnsserver.UDP && transport != dnsserver.TCP; padded != want {
+			t.Errorf("%v: padded %v", transport, padded)
+		}
+	}
+}
+
 // TestRotation: clients spread over the addresses, unless that is switched off.
 func TestRotation(t *testing.T) {
 	t.Parallel()
