@@ -164,6 +164,22 @@ func TestCookieStates(t *testing.T) {
 	}
 }
 
+// TestAnotherVersion: a cookie of a later version is not ours, though its hash
+// be that of version 1.
+func TestAnotherVersion(t *testing.T) {
+	t.Parallel()
+	c := cookiesOf(t, secretA)
+	client, now := netip.MustParseAddr("192.0.2.1"), time.Unix(1_800_000_000, 0)
+	cookie := c.Append(nil, []byte("12345678"), CookieClientOnly, client, now)
+	for version, want := range map[byte]CookieState{1: CookieGood, 0: CookieBad, 2: CookieBad} {
+		cookie[8] = version
+		binary.LittleEndian.PutUint64(cookie[16:], c.hash(0, cookie[:16], client))
+		if s := c.Check(cookie, client, now); s != want {
+			t.Errorf("version %d: state %d", version, s)
+		}
+	}
+}
+
 // TestCookieTimeWraps: in 2106 the time starts over, and cookies stay good.
 func TestCookieTimeWraps(t *testing.T) {
 	t.Parallel()

@@ -148,7 +148,7 @@ func askOptions(t *testing.T, set *zone.Set, question string) []string {
 
 func readOptionQuestion(t *testing.T, question string) optionQuestion {
 	t.Helper()
-	q := optionQuestion{client: Client{Addr: netip.MustParseAddr("198.51.100.100"), MaxUDP: DefaultUDPSize}, now: serverTime}
+	q := optionQuestion{client: Client{Addr: netip.MustParseAddr("198.51.100.100"), MaxUDP: DefaultUDPSize, Idle: 10 * time.Second}, now: serverTime}
 	var options []dns.Option
 	var known []string
 	id := uint16(4711)
@@ -172,11 +172,11 @@ func readOptionQuestion(t *testing.T, question string) optionQuestion {
 			}
 			options = append(options, dns.Option{Code: dns.OptionCode(n), Data: unhexOption(t, data)})
 		case "+tcp":
-			q.client.MaxUDP, q.client.Idle = Stream, 10*time.Second
+			q.client.MaxUDP = Stream
 		case "+tls":
-			q.client.MaxUDP, q.client.Idle, q.client.Encrypted = Stream, 10*time.Second, true
-		case "+https":
 			q.client.MaxUDP, q.client.Encrypted = Stream, true
+		case "+https":
+			q.client.MaxUDP, q.client.Encrypted, q.client.Idle = Stream, true, 0
 		case "+from":
 			q.client.Addr = netip.MustParseAddr(value)
 		case "+later":

@@ -11,7 +11,7 @@ import (
 // that count what was limited, and 40 bits for the time when it will be even,
 // in microseconds, of which only differences mean something: they wrap every
 // 12.7 days. A time that lies much further ahead than a debt may reach is one
-// of long ago. The zero word is an account that nobody has.
+// of long ago. The zero word is a place that nobody has taken yet.
 const (
 	second    = 1_000_000
 	timeBits  = 40
@@ -65,7 +65,7 @@ func (l *Limiter) find(s *set, tag, now uint64) (place *atomic.Uint64, word uint
 // processor's now was later, or the clock was set back.
 func (l *Limiter) ahead(word, now uint64) uint64 {
 	ahead := (word - now) & timeMask
-	if ahead > 2*l.most || word == 0 {
+	if ahead > 2*l.most {
 		return 0
 	}
 	return ahead

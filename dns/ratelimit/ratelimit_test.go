@@ -128,6 +128,7 @@ func TestWhatIsOneClient(t *testing.T) {
 		{"2001:db8:0:100::1", "2001:db8:0:200::1", false},
 		{"0.0.2.0", "::", false},
 		{"0.0.0.0", "::", false},
+		{"192.0.2.1", "0:ffff:c000:200::1", false}, // the same octets in other places
 	} {
 		l := limiter(t, Options{Rate: 1})
 		l.Decide(start, netip.MustParseAddr(tt.a), Positive, 1)
