@@ -167,7 +167,9 @@ func (d *digger) options(q *digQuestion) (dnsclient.Options, error) {
 		TCP: q.tcp, IgnoreTruncation: q.ignore, IPVersion: q.ipVersion,
 		Cookies: q.sendCookie, Padding: q.padding, TSIG: q.key,
 		KeepEDNS: true, // dig shows what the server says
-		Sent:     func(m *dns.Message, size int) { d.page.sent(m, size) },
+	}
+	if !d.json {
+		opts.Sent = func(m *dns.Message, size int) { d.page.sent(m, size) }
 	}
 	if q.local.IsValid() {
 		opts.Host = host.NewOS(host.OSOptions{Local: q.local})
@@ -214,7 +216,9 @@ func (d *digger) transfer(ctx context.Context, a asker, q *digQuestion, zone dns
 	var last told
 	for answer, err := range x.Messages(ctx) {
 		if err != nil {
-			d.page.transferFailed()
+			if !d.json {
+				d.page.transferFailed()
+			}
 			return a.failure(ctx, err)
 		}
 		last = told{answer, dns.Question{Name: zone, Type: q.kind, Class: q.class}, server, time.Now()}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,13 +22,18 @@ import (
 // foreign runs a foreign program.
 func foreign(t *testing.T, name string, args ...string) (out string, code int) {
 	t.Helper()
+	return foreignWith(t, nil, name, args...)
+}
+
+func foreignWith(t *testing.T, in io.Reader, name string, args ...string) (out string, code int) {
+	t.Helper()
 	path := leftout.Without(t, name)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	c := exec.CommandContext(ctx, path, args...)
 	c.Env = append(os.Environ(), "HOME="+t.TempDir(), "LC_ALL=C") // no .digrc
 	var printed bytes.Buffer
-	c.Stdout = &printed
+	c.Stdin, c.Stdout = in, &printed
 	if err := c.Run(); err != nil && c.ProcessState == nil {
 		t.Fatal(err)
 	}
@@ -190,6 +196,36 @@ func TestNslookupLayoutIsNslookups(t *testing.T) {
 		got, errors, code := runHere(t, append([]string{"nslookup"}, args...)...)
 		if got != want || code != wantCode || errors != "" {
 			t.Errorf("%s: exit %d and %d, %q\nutopia nslookup printed\n%q\nnslookup printed\n%q", line, code, wantCode, errors, got, want)
+		}
+	}
+}
+
+// A conversation goes as with the program of that name, but for what it says about errors and of what it has not.
+func TestNslookupTalkIsNslookups(t *testing.T) {
+	t.Parallel()
+	port := testServer(t, example(t))
+	for _, lines := range []string{
+		"www.example.test", "set type=MX\nmx.example.test\nset q=txt\ntxt.example.test", "nx.example.test", "nx.example.test\nwww.example.test",
+		"set domain=example.test\nset type=A\nwww\nwww.example.test.", "set debug\nset type=ANY\nsigned.example.test\nset type=SOA\nsoa.example.test",
+		"set debug\nset type=AAAA\nalias.example.test\nset type=NS\ncached.example.test\nset nodebug\nset type=A\nnodata.example.test",
+		"set vc\ncut.example.test\nset novc\ncut.example.test", "192.0.2.1\n2001:db8::1", "www.example.test 127.0.0.1",
+		"set timeout=3\nset retry=2\nset norecurse\nset vc\nset domain=example.test\nset type=NS\nset all",
+		"server 127.0.0.1", "exit\nwww.example.test",
+	} {
+		file, err := os.CreateTemp(t.TempDir(), "lines")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer file.Close()
+		file.WriteString(lines + "\n")
+		file.Seek(0, 0)
+		want, wantCode := foreignWith(t, file, "nslookup", "-port="+port, "-", "127.0.0.1")
+		got, errors, code := converse(t, lines, "-port="+port, "-", "127.0.0.1")
+		if looked := strings.Contains(want, "Server:\t"); !looked {
+			wantCode = code // which it gives to a conversation in which nothing was asked
+		}
+		if diff := differ(got, want); diff != "" || code != wantCode {
+			t.Errorf("%q: exit %d and %d, %q, %s", lines, code, wantCode, errors, diff)
 		}
 	}
 }

@@ -14,23 +14,28 @@ import (
 
 	"github.com/network-utopia/utopia/dns"
 	"github.com/network-utopia/utopia/dns/dnsclient"
+	"github.com/network-utopia/utopia/transcript"
 )
 
 func newNslookup(s *session) *cobra.Command {
 	return &cobra.Command{
-		Use:   "nslookup [-option…] NAME|ADDRESS [SERVER]",
+		Use:   "nslookup [-option…] [NAME|ADDRESS [SERVER]]",
 		Short: "Look up a name, as the program nslookup does",
 		Long: `Nslookup asks a name server for a name, or for the name of an address, and prints what it learnt. Without -type it
 asks for A and for AAAA records; without SERVER, which may be ADDRESS:PORT, it asks the name servers of
-/etc/resolv.conf. The name is always taken as complete. It ends with 0 when there is such a name, with 1 when the
-server says that there is none or refuses, with 2 for wrong arguments, and with 3 when no server answered. With --json
-it prints a list of what dig prints for each question.
+/etc/resolv.conf. The name is taken as complete, but for -search and -domain. It ends with 0 when there is such a name,
+with 1 when the server says that there is none or refuses, with 2 for wrong arguments, and with 3 when no server
+answered. With --json it prints a list of what dig prints for each question.
+
+Without a name, or with - in its place, it reads what to do line by line, and help lists what it takes; it ends with
+the highest code that a look-up had.
 
 Options:
 
 ` + strings.TrimSuffix(nslookupHelp(), "\n"),
 		Example: `  utopia nslookup -qt=MX -port=8053 networkutopia.test 127.0.0.1
-  utopia nslookup -type=NS networkutopia.test`,
+  utopia nslookup -type=NS networkutopia.test
+  utopia nslookup - 127.0.0.1:8053`,
 		DisableFlagsInUseLine: true,
 		DisableFlagParsing:    true, // -type=MX is not what the library reads
 		ValidArgsFunction:     completeNslookup,
@@ -42,6 +47,9 @@ Options:
 			if q.help {
 				return c.Help()
 			}
+			if q.name == "" {
+				return s.talk(c.Context(), q)
+			}
 			return s.nslookup(c.Context(), q)
 		},
 	}
@@ -50,7 +58,8 @@ Options:
 // nslookupQuestion is what the arguments of nslookup say.
 type nslookupQuestion struct {
 	help     bool
-	name     string
+	dash     bool   // - stood for the name
+	name     string // empty to be asked line by line
 	server   string // empty for those of the system
 	port     uint16
 	kind     dns.Type
@@ -60,6 +69,11 @@ type nslookupQuestion struct {
 	recurse  bool
 	timeout  time.Duration
 	tries    int
+	search   bool
+	domain   string
+	ndots    int
+	debug    bool // print whole answers
+	wire     bool // print what goes over the wire
 }
 
 // nslookupOption is an option such as -type=MX or -vc.
@@ -71,14 +85,22 @@ type nslookupOption struct {
 }
 
 func nslookupOptions() []nslookupOption {
+	flag := func(of func(q *nslookupQuestion) *bool) func(*nslookupQuestion, bool) {
+		return func(q *nslookupQuestion, on bool) { *of(q) = on }
+	}
 	return []nslookupOption{
-		{names: []string{"type", "qt", "q", "query", "querytype"}, about: "ask for records of this type", value: setLookupType},
+		{names: []string{"type", "qt", "q", "query", "querytype", "ty"}, about: "ask for records of this type", value: setLookupType},
 		{names: []string{"class", "cl"}, about: "ask in this class (IN)", value: setLookupClass},
-		{names: []string{"port"}, about: "the server's port (53)", value: setLookupPort},
-		{names: []string{"timeout"}, about: "wait so many seconds for an answer (5)", value: setLookupTimeout},
-		{names: []string{"retry"}, about: "ask so many times (3)", value: setLookupTries},
-		{names: []string{"vc"}, about: "ask over TCP", flag: func(q *nslookupQuestion, on bool) { q.tcp = on }},
-		{names: []string{"recurse"}, about: "ask for recursion (on)", flag: func(q *nslookupQuestion, on bool) { q.recurse = on }},
+		{names: []string{"port", "po"}, about: "the server's port (53)", value: setLookupPort},
+		{names: []string{"timeout", "t"}, about: "wait so many seconds for an answer (5)", value: setLookupTimeout},
+		{names: []string{"retry", "ret"}, about: "ask so many times (3)", value: setLookupTries},
+		{names: []string{"vc"}, about: "ask over TCP", flag: flag(func(q *nslookupQuestion) *bool { return &q.tcp })},
+		{names: []string{"recurse", "rec"}, about: "ask for recursion (on)", flag: flag(func(q *nslookupQuestion) *bool { return &q.recurse })},
+		{names: []string{"search", "sea"}, about: "complete names by the domains of /etc/resolv.conf, or by -domain", flag: flag(func(q *nslookupQuestion) *bool { return &q.search })},
+		{names: []string{"domain", "do"}, about: "complete names by this domain", value: setLookupDomain},
+		{names: []string{"ndots"}, about: "try a name with so many dots as it is first (1)", value: setLookupDots},
+		{names: []string{"debug", "deb"}, about: "print answers whole", flag: flag(func(q *nslookupQuestion) *bool { return &q.debug })},
+		{names: []string{"d2"}, about: "show on stderr what goes over the wire", flag: flag(func(q *nslookupQuestion) *bool { return &q.wire })},
 	}
 }
 
@@ -87,7 +109,7 @@ func parseNslookup(args []string, global func([]string) (int, error)) (*nslookup
 	const defaultPort = 53
 	q := &nslookupQuestion{
 		port: defaultPort, kind: dns.TypeA, class: dns.ClassIN, recurse: true,
-		timeout: dnsclient.DefaultTimeout, tries: dnsclient.DefaultTries,
+		timeout: dnsclient.DefaultTimeout, tries: dnsclient.DefaultTries, ndots: 1,
 	}
 	for len(args) > 0 {
 		taken, err := q.take(args, global)
@@ -96,15 +118,7 @@ func parseNslookup(args []string, global func([]string) (int, error)) (*nslookup
 		}
 		args = args[taken:]
 	}
-	if q.name == "" && !q.help {
-		return nil, errNotInteractive()
-	}
 	return q, nil
-}
-
-func errNotInteractive() error {
-	return usage("nslookup needs a name or an address; it cannot be talked to line by line\n" +
-		"hint: utopia nslookup www.networkutopia.test")
 }
 
 func (q *nslookupQuestion) take(args []string, global func([]string) (int, error)) (taken int, err error) {
@@ -118,14 +132,14 @@ func (q *nslookupQuestion) take(args []string, global func([]string) (int, error
 			return taken, err
 		}
 		return 1, q.option(strings.TrimPrefix(first, "-"))
-	case q.name == "" && first == "-": // nslookup - SERVER begins a conversation
-		return 0, errNotInteractive()
-	case q.name == "":
+	case q.name == "" && !q.dash && first == "-": // nslookup - SERVER begins a conversation
+		q.dash = true
+	case q.name == "" && !q.dash:
 		q.name = first
 	case q.server == "":
 		return 1, q.setServer(first)
 	default:
-		return 0, usage("%q is one argument too many\nusage: utopia nslookup [-option…] NAME|ADDRESS [SERVER]", first)
+		return 0, usage("%q is one argument too many\nusage: utopia nslookup [-option…] [NAME|ADDRESS [SERVER]]", first)
 	}
 	return 1, nil
 }
@@ -203,6 +217,23 @@ func setLookupTimeout(q *nslookupQuestion, v string) error {
 	return nil
 }
 
+func setLookupDomain(q *nslookupQuestion, v string) error {
+	if _, err := dns.ParseName(v, dns.Root); err != nil {
+		return usage("-domain: %w", err)
+	}
+	q.domain, q.search = v, true
+	return nil
+}
+
+func setLookupDots(q *nslookupQuestion, v string) error {
+	d := newDigQuestion()
+	err := setNdots(d, v)
+	if err == nil {
+		q.ndots = d.ndots
+	}
+	return err
+}
+
 func setLookupTries(q *nslookupQuestion, v string) error {
 	d := newDigQuestion()
 	err := setTries(0)(d, v)
@@ -222,17 +253,24 @@ func nslookupHelp() string {
 	return b.String()
 }
 
-// first is the first question: for an address its name, and for a name without a type its IPv4 address.
-func (q *nslookupQuestion) first() (*dns.Message, error) {
+// first are the questions to begin with, of which the first that there is such a name for counts: for an address its
+// name, and for a name without a type its IPv4 address.
+func (q *nslookupQuestion) first() ([]*dns.Message, error) {
 	if addr, err := netip.ParseAddr(q.name); err == nil {
 		name, _ := dnsclient.ReverseName(addr) // it is valid
-		return q.message(name, dns.TypePTR), nil
+		return []*dns.Message{q.message(name, dns.TypePTR)}, nil
 	}
-	name, err := dns.ParseName(q.name, dns.Root)
-	if err != nil {
-		return nil, usage("%w", err)
+	names := digQuestion{name: q.name, search: q.search, domain: q.domain, ndots: q.ndots}
+	var system resolvers
+	if q.search && q.domain == "" {
+		system = systemResolvers()
 	}
-	return q.message(name, q.kind), nil
+	all, err := names.names(system)
+	var out []*dns.Message
+	for _, name := range all {
+		out = append(out, q.message(name, q.kind))
+	}
+	return out, err
 }
 
 func (q *nslookupQuestion) message(name dns.Name, kind dns.Type) *dns.Message {
@@ -264,27 +302,59 @@ func canonicalName(name dns.Name, answer []dns.RR) dns.Name {
 }
 
 func (s *session) nslookup(ctx context.Context, q *nslookupQuestion) error {
+	answers, err := s.lookUp(ctx, q)
+	if err != nil {
+		return err
+	}
+	err = s.tellLookups(q, answers)
+	if !s.json {
+		s.print("\n")
+	}
+	return err
+}
+
+// lookUp asks what there is to ask about a name.
+func (s *session) lookUp(ctx context.Context, q *nslookupQuestion) ([]told, error) {
+	a := s.lookupAsker(q)
+	firsts, err := q.first()
+	if err != nil {
+		return nil, err
+	}
+	var answers []told
+	for i, m := range firsts {
+		t, err := a.ask(ctx, m)
+		if err != nil {
+			return nil, err
+		}
+		s.warnings(t)
+		answers = []told{t}
+		if t.Message.Rcode != dns.RcodeNXDomain || i == len(firsts)-1 {
+			break
+		}
+	}
+	if m := q.second(answers[0]); m != nil {
+		t, err := a.ask(ctx, m)
+		if err != nil {
+			return nil, err
+		}
+		s.warnings(t)
+		answers = append(answers, t)
+	}
+	return answers, nil
+}
+
+func (s *session) lookupAsker(q *nslookupQuestion) asker {
+	recorder := s.recorder()
+	if q.wire && recorder == nil {
+		recorder = transcript.New(transcript.Options{Sinks: []transcript.Sink{wire{s.err}}})
+	}
 	a := asker{servers: []string{q.server}, port: strconv.Itoa(int(q.port)), client: dnsclient.New(dnsclient.Options{
-		Host: s.network, Transcript: s.recorder(), Timeout: q.timeout, Tries: q.tries, TCP: q.tcp,
+		Host: s.network, Transcript: recorder, Timeout: q.timeout, Tries: q.tries, TCP: q.tcp,
 	})}
 	if q.server == "" {
 		a.servers = systemResolvers().servers
 	}
-	m, err := q.first()
-	if err != nil {
-		return err
-	}
-	var answers []told
-	for m != nil {
-		t, err := a.ask(ctx, m)
-		if err != nil {
-			return err
-		}
-		s.warnings(t)
-		answers = append(answers, t)
-		m = q.second(t)
-	}
-	return s.tellLookups(q, answers)
+	return a
 }
 
 // tellLookups prints the answers. It ends with 1 when one of them is an error.
@@ -306,41 +376,6 @@ func (s *session) tellLookups(q *nslookupQuestion, answers []told) error {
 		return found()
 	}
 	return nil
-}
-
-func completeNslookup(_ *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
-	var words []string
-	add := func(word, about string) {
-		if strings.HasPrefix(word, begun) {
-			words = append(words, strings.TrimSuffix(word+"\t"+about, "\t"))
-		}
-	}
-	directive := cobra.ShellCompDirectiveNoFileComp
-	if option, _, given := strings.Cut(begun, "="); given {
-		for _, t := range commonTypes {
-			add(option+"="+t, "")
-		}
-		return words, directive
-	}
-	if !strings.HasPrefix(begun, "-") {
-		return nil, directive
-	}
-	for _, o := range nslookupOptions() {
-		switch {
-		case o.value != nil:
-			add("-"+o.names[0]+"=", o.about)
-		default:
-			add("-"+o.names[0], o.about)
-			add("-no"+o.names[0], o.about)
-		}
-	}
-	for _, w := range globalWords {
-		add(w, "")
-	}
-	if len(words) == 1 && strings.Contains(words[0], "=\t") {
-		directive |= cobra.ShellCompDirectiveNoSpace
-	}
-	return words, directive
 }
 
 // hashPort is how nslookup writes an address with its port.

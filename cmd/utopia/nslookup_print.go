@@ -29,6 +29,9 @@ func (p lookupPage) answers(all []told) {
 	}
 	silent := true
 	for i, t := range all {
+		if p.debug {
+			p.whole(t.Message)
+		}
 		switch {
 		case t.Message.Rcode != dns.RcodeSuccess:
 			p.printf("** server can't find %s: %s\n", bareName(t.asked.Name), t.Message.Rcode)
@@ -45,7 +48,50 @@ func (p lookupPage) answers(all []told) {
 		p.printf("*** Can't find %s: No answer\n", bareName(first.asked.Name))
 	}
 	p.authorities(all[len(all)-1])
-	p.printf("\n")
+}
+
+// whole prints everything that an answer has.
+func (p lookupPage) whole(m *dns.Message) {
+	const rule = "------------\n"
+	p.printf("%s    QUESTIONS:\n", rule)
+	for _, q := range m.Question {
+		p.printf("\t%s, type = %s, class = %s\n", bareName(q.Name), q.Type, q.Class)
+	}
+	for _, s := range []struct {
+		name    string
+		records []dns.RR
+	}{{"ANSWERS", m.Answer}, {"AUTHORITY RECORDS", m.Authority}, {"ADDITIONAL RECORDS", m.Additional}} {
+		p.printf("    %s:\n", s.name)
+		for _, rr := range s.records {
+			p.printf("    ->  %s\n", bareName(rr.Name))
+			p.fields(rr)
+			p.printf("\tttl = %d\n", rr.TTL)
+		}
+	}
+	p.printf("%s", rule)
+}
+
+// fields prints the data of a record, below its name.
+func (p lookupPage) fields(rr dns.RR) {
+	if addr, ok := rr.Addr(); ok {
+		kind := "has AAAA address"
+		if addr.Is4() {
+			kind = "internet address ="
+		}
+		p.printf("\t%s %v\n", kind, addr)
+		return
+	}
+	if soa, ok := rr.SOA(); ok {
+		p.soa(soa)
+		return
+	}
+	p.printf("\t%s = %s\n", recordKind(rr.Type), recordData(rr))
+}
+
+func (p lookupPage) soa(soa dns.SOA) {
+	p.printf("\torigin = %s\n\tmail addr = %s\n\tserial = %d\n\trefresh = %d\n\tretry = %d\n\texpire = %d\n"+
+		"\tminimum = %d\n", bareName(soa.MName), bareName(soa.RName), soa.Serial, soa.Refresh, soa.Retry,
+		soa.Expire, soa.Minimum)
 }
 
 // authorities prints who would know better than a server that is not authoritative.
@@ -68,9 +114,8 @@ func (p lookupPage) records(rrs []dns.RR, inAnswer bool) {
 			continue
 		}
 		if soa, ok := rr.SOA(); ok {
-			p.printf("%s\n\torigin = %s\n\tmail addr = %s\n\tserial = %d\n\trefresh = %d\n\tretry = %d\n\texpire = %d\n"+
-				"\tminimum = %d\n", name, bareName(soa.MName), bareName(soa.RName), soa.Serial, soa.Refresh, soa.Retry,
-				soa.Expire, soa.Minimum)
+			p.printf("%s\n", name)
+			p.soa(soa)
 			continue
 		}
 		p.printf("%s\t%s = %s\n", name, recordKind(rr.Type), recordData(rr))

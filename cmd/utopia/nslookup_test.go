@@ -1,12 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/network-utopia/utopia/dns"
+	"github.com/network-utopia/utopia/host"
 )
 
 func TestNslookup(t *testing.T) {
@@ -126,7 +128,11 @@ func TestNslookupQuestions(t *testing.T) {
 		"x 192.0.2.1:8053":       "x. IN A rd @192.0.2.1 port 8053",
 		"x 192.0.2.1#8053":       "x. IN A rd @192.0.2.1 port 8053",
 		"x [::1]:8053":           "x. IN A rd @::1 port 8053",
-		"-NOREC -RECURSE x":      "", // no abbreviations here
+		"-NOREC x":               "x. IN A",
+		"-norecu x":              "", // no further abbreviations here
+		"-search x.":             "x. IN A rd",
+		"-domain=a.test x":       "x.a.test. IN A rd",
+		"-domain=a.test x.y":     "x.y. IN A rd",
 		"-novc -recurse x":       "x. IN A rd",
 		"2001:db8::1":            "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa. IN PTR rd",
 		"192.0.2.1 -qt=A":        "1.2.0.192.in-addr.arpa. IN PTR rd",
@@ -141,10 +147,11 @@ func TestNslookupQuestions(t *testing.T) {
 		}
 		got := "help"
 		if !q.help {
-			m, err := q.first()
+			all, err := q.first()
 			if err != nil {
 				t.Fatal(err)
 			}
+			m := all[0]
 			got = m.Question[0].String()
 			if m.RecursionDesired {
 				got += " rd"
@@ -168,13 +175,9 @@ func TestNslookupQuestions(t *testing.T) {
 func TestNslookupUsage(t *testing.T) {
 	t.Parallel()
 	for args, want := range map[string]string{
-		"":               "nslookup needs a name or an address; it cannot be talked to line by line\nhint: utopia nslookup www.networkutopia.test",
-		"-":              "nslookup needs a name or an address; it cannot be talked to line by line\nhint: utopia nslookup www.networkutopia.test",
-		"- 127.0.0.1":    "nslookup needs a name or an address; it cannot be talked to line by line\nhint: utopia nslookup www.networkutopia.test",
 		"x :53":          `":53" is no server` + "\nhint: such as 127.0.0.1",
 		"x 127.0.0.1:0":  `-port: "0" is no port: 1 to 65535`,
-		"-qt=MX":         "nslookup needs a name or an address; it cannot be talked to line by line\nhint: utopia nslookup www.networkutopia.test",
-		"a b c":          `"c" is one argument too many` + "\nusage: utopia nslookup [-option…] NAME|ADDRESS [SERVER]",
+		"a b c":          `"c" is one argument too many` + "\nusage: utopia nslookup [-option…] [NAME|ADDRESS [SERVER]]",
 		"-tipe=MX x":     "unknown option -tipe=MX\nhint: did you mean -type?",
 		"--jsn x":        "unknown option --jsn\nhint: did you mean --json?",
 		"-bogus x":       "unknown option -bogus\nhint: utopia nslookup --help lists them",
@@ -188,6 +191,9 @@ func TestNslookupUsage(t *testing.T) {
 		"-retry=0 x":     `"0" is no number of tries: 1 to 100`,
 		"a..b":           `dns: name "a..b": empty label`,
 		"x -C":           "-C needs a value",
+		"- a b":          `"b" is one argument too many` + "\nusage: utopia nslookup [-option…] [NAME|ADDRESS [SERVER]]",
+		"-ndots=16 x":    `+ndots: "16" is no number of dots: 0 to 15`,
+		"-domain=a..b x": `-domain: dns: name "a..b": empty label`,
 		"-qt=AXFR x":     "nslookup looks one name up\nhint: utopia dig AXFR transfers a zone",
 	} {
 		out, errors, code := runHere(t, append([]string{"nslookup"}, strings.Fields(args)...)...)
@@ -202,5 +208,83 @@ func TestNslookupHelp(t *testing.T) {
 	out, errors, code := runHere(t, "nslookup", "x", "--help")
 	if code != 0 || errors != "" || !strings.Contains(out, "-querytype=") || !strings.Contains(out, "-qt=MX") {
 		t.Errorf("exit %d, %q, %q", code, errors, out)
+	}
+}
+
+// converse has nslookup read lines.
+func converse(t testing.TB, lines string, args ...string) (out, errors string, code int) {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	s := &session{in: strings.NewReader(lines), out: &stdout, err: &stderr, network: host.NewOS(host.OSOptions{})}
+	root := newRoot(s)
+	root.SetArgs(append([]string{"nslookup"}, args...))
+	code = s.report(root.ExecuteContext(t.Context()))
+	return stdout.String(), stderr.String(), code
+}
+
+// What lines do, and that none of them ends it.
+func TestNslookupTalk(t *testing.T) {
+	t.Parallel()
+	port := testServer(t, example(t))
+	const head = "Server:\t\t127.0.0.1\nAddress:\t127.0.0.1#PORT\n\n"
+	const www = "Name:\twww.example.test\nAddress: 192.0.2.1\nName:\twww.example.test\nAddress: 192.0.2.2\n"
+	for lines, want := range map[string]struct {
+		out, errors string
+		code        int
+	}{
+		"":                                       {"", "", 0},
+		"exit\nwww.example.test\n":               {"", "", 0},
+		"set type=A\nwww.example.test":           {head + www, "", 0},
+		"  set   ty=A  \r\n\n www.example.test ": {head + www, "", 0},
+		"set type=A domain=example.test\nwww":    {head + www, "", 0},
+		"set type=A domain=example.test nosearch\nnx.example.test": {head + "** server can't find nx.example.test: NXDOMAIN\n", "", 1},
+		"nx.example.test\nset type=A\nwww.example.test":            {head + "** server can't find nx.example.test: NXDOMAIN\n" + head + www, "", 1},
+		"set bogus\nset\nset port=0\nset type=A\nwww.example.test": {head + www,
+			"*** unknown option -bogus\nhint: utopia nslookup --help lists them\n*** set needs an option: help lists them\n" +
+				"*** -port: \"0\" is no port: 1 to 65535\n", 0},
+		"a b c":                          {"", "*** \"c\" is one word too many\nhint: NAME [SERVER]\n", 2},
+		"a..b":                           {"", "*** dns: name \"a..b\": empty label\n", 2},
+		"ls example.test\nfinger":        {"", "*** ls is not here\nhint: utopia dig DOMAIN AXFR lists a zone, where its server allows that\n*** finger is not here\nhint: help lists what is\n", 0},
+		"server\nserver :1\nlserver a b": {"", "*** server needs one: an address or a name\n*** \":1\" is no server\nhint: such as 127.0.0.1\n*** server needs one: an address or a name\n", 0},
+		"server 127.0.0.9#54\nlserver 127.0.0.1:PORT": {"Default server: 127.0.0.9\nAddress: 127.0.0.9#54\nDefault server: 127.0.0.1\nAddress: 127.0.0.1#PORT\n", "", 0},
+		"server nodata.example.test":                  {"", "*** the server nodata.example.test has no address\n", 0},
+		"server www.example.test":                     {"Default server: 192.0.2.1\nAddress: 192.0.2.1#PORT\n", "", 0},
+		"help":                                        {talkHelp, "", 0},
+		"set vc norecurse debug type=MX cl=ch retry=2 t=7 ndots=3 domain=example.test all": {
+			"Default server: 127.0.0.1\nAddress: 127.0.0.1#PORT\n\nSet options:\n  vc\t\t\tdebug\t\tnod2\n  search\t\tnorecurse\n" +
+				"  timeout = 7\t\tretry = 2\tport = PORT\tndots = 3\n  querytype = MX      \tclass = CH\n  srchlist = example.test\n", "", 0},
+		strings.Repeat("x", maxTalkLine+10) + "\nset type=A\nwww.example.test": {head + www, "*** a line of more than 65536 octets\n", 0},
+	} {
+		fill := strings.NewReplacer("PORT", port).Replace
+		out, errors, code := converse(t, fill(lines), "-port="+port, "-", "127.0.0.1")
+		if out != fill(want.out)+"\n" || errors != want.errors || code != want.code {
+			t.Errorf("%.80q: exit %d, want %d\ngot  %q\nwant %q\ngot  %q\nwant %q", lines, code, want.code, out, fill(want.out), errors, want.errors)
+		}
+	}
+	_, errors, code := converse(t, "x.example.test\nset retry=1 timeout=1\nsilent.example.test", "-port="+port, "-", "127.0.0.1")
+	if code != exitUnreachable || !strings.Contains(errors, "timed out") {
+		t.Errorf("exit %d, %q", code, errors)
+	}
+	_, errors, _ = converse(t, "set d2\nset type=A\nwww.example.test", "-port="+port, "-", "127.0.0.1")
+	if !strings.Contains(errors, "> query ") || !strings.Contains(errors, "< answer ") {
+		t.Errorf("d2 shows %q", errors)
+	}
+}
+
+// A look-up at another server leaves the first one in place, and lserver asks the one that was there at the beginning.
+func TestNslookupTalkServers(t *testing.T) {
+	t.Parallel()
+	serve := example(t)
+	port := testServer(t, func(q *dns.Message, udp bool) *dns.Message {
+		m := serve(q, udp)
+		if q.Question[0].Name.Label() == "ns" && q.Question[0].Type == dns.TypeA {
+			m.Answer = records(t, "ns A 127.0.0.1")
+		}
+		return m
+	})
+	out, errors, code := converse(t, "set type=A\nwww.example.test 127.0.0.9\nwww.example.test\nserver 127.0.0.9\nlserver ns.example.test\nwww.example.test\n",
+		"-port="+port, "-retry=1", "-", "127.0.0.1")
+	if code != exitUnreachable || strings.Count(out, "Name:\twww.example.test\n") != 4 || strings.Count(errors, "connection refused") != 1 {
+		t.Errorf("exit %d, %q, %q", code, out, errors)
 	}
 }
