@@ -44,3 +44,62 @@ func ExampleReverseName() {
 	fmt.Println(name)
 	// Output: 1.2.0.192.in-addr.arpa.
 }
+
+// A zone, record by record. What came before an error is of no use.
+func ExampleClient_Transfer() {
+	c := dnsclient.New(dnsclient.Options{Host: host.NewOS(host.OSOptions{}), Tries: 1})
+	x := c.Transfer("127.0.0.1:1", dnsclient.NewAXFR(dns.MustParseName("example.test.")))
+	var zone []dns.RR
+	for rr, err := range x.Records(context.Background()) {
+		if err != nil {
+			fmt.Println("no zone:", errors.Is(err, dnsclient.ErrUnreachable))
+			return
+		}
+		if rr.Change == dnsclient.Present {
+			zone = append(zone, rr.RR)
+		}
+	}
+	fmt.Println(x.Kind(), x.Serial(), len(zone))
+	// Output: no zone: true
+}
+
+// Who is asked on the way from the root to a name.
+func ExampleClient_Trace() {
+	c := dnsclient.New(dnsclient.Options{Host: host.NewOS(host.OSOptions{}), Tries: 1})
+	q := dns.NewQuery(0, dns.MustParseName("www.example.test."), dns.TypeA)
+	for step, err := range c.Trace(context.Background(), q, dnsclient.TraceOptions{Start: []string{"127.0.0.1:1"}}) {
+		switch {
+		case err != nil:
+			fmt.Println(err)
+		case step.Err != nil:
+			fmt.Println(step.Server, "is of no use")
+		case step.Next != "":
+			fmt.Println(step.Server, "refers to", step.Next)
+		default:
+			fmt.Println(step.Server, "answers", step.Answer.Message.Rcode)
+		}
+	}
+	// Output:
+	// 127.0.0.1:1 is of no use
+	// trace: the root: no server of the zone was of use
+}
+
+// Many questions over one connection.
+func ExampleClient_Connect() {
+	c := dnsclient.New(dnsclient.Options{Host: host.NewOS(host.OSOptions{}), TCP: true, Tries: 1})
+	conn := c.Connect("127.0.0.1:1")
+	defer conn.Close()
+	for _, name := range []string{"www.example.test.", "mail.example.test."} {
+		_, err := conn.Exchange(context.Background(), dns.NewQuery(0, dns.MustParseName(name), dns.TypeA))
+		fmt.Println(errors.Is(err, dnsclient.ErrUnreachable))
+	}
+	// Output:
+	// true
+	// true
+}
+
+func ExampleRootHints() {
+	first := dnsclient.RootHints()[0]
+	fmt.Println(first.Name, first.Addrs[0])
+	// Output: A.ROOT-SERVERS.NET. 198.41.0.4
+}
