@@ -34,17 +34,27 @@ type Transport uint8
 
 // The transports.
 const (
-	UDP Transport = iota
-	TCP
+	UDP   Transport = iota
+	TCP             // RFC 7766
+	TLS             // RFC 7858
+	HTTPS           // RFC 8484
 )
 
-// String gives "udp" or "tcp".
+// String gives "udp", "tcp", "tls" or "https".
 func (t Transport) String() string {
-	if t == TCP {
-		return "tcp"
+	switch t {
+	case UDP:
+		return "udp"
+	case TLS:
+		return "tls"
+	case HTTPS:
+		return "https"
 	}
-	return "udp"
+	return "tcp"
 }
+
+// Encrypted says whether nobody on the way can read what is said.
+func (t Transport) Encrypted() bool { return t == TLS || t == HTTPS }
 
 // transportOf is what a network of package net carries.
 func transportOf(network string) Transport {
@@ -62,6 +72,8 @@ type Client struct {
 	// MaxUDP is the most octets of a response over UDP that the server sends;
 	// the client's own limit is in its query. 0 over a stream.
 	MaxUDP int
+	// Time is when the query was read. Queries that are read together have the same.
+	Time time.Time
 
 	quiet bool // what Options.Quiet said before the response was sent
 }
@@ -102,7 +114,8 @@ type Metrics interface {
 	Answered(t Transport, code dns.Rcode, n, in, out int)
 	// Refused counts n connections or messages that were not answered.
 	Refused(t Transport, why Refusal, n int)
-	// Panic counts a broken invariant, which cost a datagram or a connection.
+	// Panic counts a broken invariant, which cost a datagram or a connection. What
+	// happens below TLS, and connections that are refused, count as TCP.
 	Panic(t Transport)
 }
 
@@ -123,6 +136,8 @@ const (
 	RefusedStreams  Refusal = "streams"  // Options.MaxStreams
 	RefusedIdle     Refusal = "idle"     // Options.IdleTimeout
 	RefusedWrite    Refusal = "write"    // Options.WriteTimeout, or the client is gone
+	RefusedTLS      Refusal = "tls"      // the handshake of TLS failed, or took longer than Options.IdleTimeout
+	RefusedHTTP     Refusal = "http"     // a request that carries no query (RFC 8484)
 )
 
 // Options say how a Server behaves. Handler must be set; zero values of the
@@ -139,9 +154,9 @@ type Options struct {
 	MaxUDPQuery  int           // octets of a query over UDP; a longer one is answered with FORMERR
 	MaxUDPSize   int           // octets of a response over UDP; at least 512
 	SocketBuffer int           // octets that a UDP socket queues; the system may allow fewer
-	MaxConns     int           // TCP connections at once
-	MaxQueries   int           // queries on one TCP connection, which then ends
-	MaxQuery     int           // octets of a query over TCP; a longer one ends the connection
+	MaxConns     int           // connections of TCP and TLS at once
+	MaxQueries   int           // queries on one connection, which then ends
+	MaxQuery     int           // octets of a query over a stream; a longer one ends the connection
 	IdleTimeout  time.Duration // for the next query to be there, whole
 	WriteTimeout time.Duration // for responses to leave
 

@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/netip"
 	"sync/atomic"
-	"time"
 
 	"github.com/network-utopia/utopia/dns"
 	"github.com/network-utopia/utopia/host/serve"
@@ -16,7 +15,8 @@ import (
 // service is the name of the house in transcripts.
 const service = "dns"
 
-// Server answers DNS queries on any number of sockets and listeners.
+// Server answers DNS queries on any number of sockets and listeners, and those
+// that come over HTTPS: it is the http.Handler of those.
 type Server struct {
 	opts    Options
 	loop    *serve.Loop
@@ -43,13 +43,13 @@ func New(opts Options) (*Server, error) {
 func (s *Server) Shutdown(ctx context.Context) error { return s.loop.Shutdown(ctx) }
 
 // unfit says why a message is not given to the handler; "" when it is.
-func (s *Server) unfit(query []byte, from Client, now time.Time) Refusal {
+func (s *Server) unfit(query []byte, from Client) Refusal {
 	switch {
 	case len(query) < dns.HeaderLen:
 		return RefusedShort
 	case query[2]&0x80 != 0:
 		return RefusedResponse
-	case s.opts.Rate != nil && !from.quiet && !s.opts.Rate.Allow(from.Remote.Addr(), now):
+	case s.opts.Rate != nil && !from.quiet && !s.opts.Rate.Allow(from.Remote.Addr(), from.Time):
 		return RefusedRate
 	}
 	return ""
@@ -88,11 +88,11 @@ func (s *Server) quiet(remote netip.AddrPort) bool {
 
 // exchange opens an exchange with the client; nil when nobody watches, or the
 // service asks itself.
-func (s *Server) exchange(from Client) *transcript.Exchange {
+func (s *Server) exchange(ctx context.Context, from Client) *transcript.Exchange {
 	if from.quiet {
 		return nil
 	}
-	return s.opts.Transcript.Begin(context.Background(), service, from.Transport.String(), from.Local, from.Remote)
+	return s.opts.Transcript.Begin(ctx, service, from.Transport.String(), from.Local, from.Remote)
 }
 
 // record adds a message to the transcript. The summary is made only where it

@@ -1,6 +1,7 @@
 package dnsserver
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -24,12 +25,15 @@ const (
 // returns ErrServerClosed, and otherwise l's error. It closes l, and returns
 // when all connections are over. Connections past Options.MaxConns, and those
 // that Options.Guard refuses, are closed at once.
-func (s *Server) Serve(l net.Listener) error { return s.loop.Serve(l, s.begin) }
+func (s *Server) Serve(l net.Listener) error {
+	return s.loop.Serve(l, func(conn net.Conn) serve.Session { return s.begin(conn, TCP) })
+}
 
-// session is one TCP connection.
+// session is one connection of TCP or TLS.
 type session struct {
 	*Server
 	conn    net.Conn
+	agreed  string // in the handshake of TLS
 	from    Client
 	x       *transcript.Exchange
 	small   [smallBuffer]byte
@@ -40,11 +44,11 @@ type session struct {
 	queries int
 }
 
-func (s *Server) begin(conn net.Conn) serve.Session {
+func (s *Server) begin(conn net.Conn, transport Transport) *session {
 	c := &session{Server: s, conn: conn}
 	c.buf = c.small[:]
 	c.from = Client{
-		Remote: host.AddrPort(conn.RemoteAddr()), Local: host.AddrPort(conn.LocalAddr()), Transport: TCP,
+		Remote: host.AddrPort(conn.RemoteAddr()), Local: host.AddrPort(conn.LocalAddr()), Transport: transport,
 	}
 	return c
 }
@@ -158,12 +162,16 @@ func (c *session) makeRoom() {
 // answer puts the response to a query among those to be sent; false when the
 // connection is over.
 func (c *session) answer(query []byte) bool {
+	c.from.Time = time.Now()
 	if c.queries == 0 {
 		c.from.quiet = c.quiet(c.from.Remote)
-		c.x = c.exchange(c.from)
+		c.x = c.exchange(context.Background(), c.from)
+		if c.agreed != "" {
+			c.line(c.agreed)
+		}
 	}
 	record(c.x, transcript.Received, query)
-	why := c.unfit(query, c.from, time.Now())
+	why := c.unfit(query, c.from)
 	if why == "" {
 		if messages, ok := c.messagesFor(query); ok {
 			return c.streamed(query, messages)

@@ -1,6 +1,7 @@
 package dnsserver
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -92,20 +93,20 @@ func (r *reader) serve(queries []batch.Datagram) {
 // answer puts the response to a query with it. A panic costs this one alone.
 func (r *reader) answer(q *batch.Datagram, h *handled) {
 	h.x = nil
-	h.from = Client{Remote: q.Remote, Local: q.Local, Transport: UDP, MaxUDP: r.opts.MaxUDPSize}
+	h.from = Client{Remote: q.Remote, Local: q.Local, Transport: UDP, MaxUDP: r.opts.MaxUDPSize, Time: r.now}
 	defer r.loop.Recover("udp", q.Remote)
 	if !host.Answerable(q.Remote, q.Local) {
 		r.count.refused(RefusedSource)
 		return
 	}
 	h.from.quiet = r.quiet(q.Remote)
-	if why := r.unfit(q.Data, h.from, r.now); why != "" {
+	if why := r.unfit(q.Data, h.from); why != "" {
 		r.refused(h.from, why) // and not recorded: a forged flood would push out what is worth seeing
 		return
 	}
 	switch {
 	case r.watched:
-		h.x = r.exchange(h.from)
+		h.x = r.exchange(context.Background(), h.from)
 		record(h.x, transcript.Received, q.Data)
 	case !h.from.quiet:
 		r.passed++
