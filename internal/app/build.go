@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/netip"
 	"os"
 	"slices"
@@ -115,6 +116,7 @@ func (a *App) buildDNS(cfg *config.Config) (part, error) {
 	opts := dnsOptions(cfg)
 	opts.Host, opts.Log, opts.Transcript = a.opts.Host, a.log, a.observer.Recorder()
 	opts.Guard, opts.Meter = a.guards.byService[dnsName], a.observer.Meter(dnsName)
+	opts.TLSPort, opts.Certificates, opts.Roots = port(cfg, dnssvc.StandardTLSPort), a.authority(), a.authority().RootPool()
 	opts.Limited = &a.guards.responses
 	opts.Keys = zones.NewSigningKeys(a.folder.db.Keys())
 	opts.Before = a.names()
@@ -187,11 +189,24 @@ func (a *App) buildWeb(cfg *config.Config) (part, error) {
 		Log: a.log, Transcript: a.observer.Recorder(),
 		Guard: a.guards.byService[webName], Meter: a.observer.Meter(webName),
 	}
+	if cfg.DNS.Enabled {
+		opts.Mounts = []websvc.Mount{{Path: "/dns-query", Protocol: "DoH", Handler: http.HandlerFunc(a.dnsQuery)}}
+	}
 	service, err := websvc.New(opts)
 	if err != nil {
 		return part{}, err
 	}
-	return newPart(webName, service, []any{cfg.Domain, cfg.Address, opts.HTTPPort, opts.HTTPSPort, cfg.Web, authority.Domain()}), nil
+	return newPart(webName, service, []any{cfg.Domain, cfg.Address, opts.HTTPPort, opts.HTTPSPort, cfg.Web, cfg.DNS.Enabled, authority.Domain()}), nil
+}
+
+// dnsQuery has the name server that runs answer a query over HTTPS (RFC 8484).
+func (a *App) dnsQuery(w http.ResponseWriter, r *http.Request) {
+	names := a.names()
+	if names == nil {
+		http.Error(w, "The name server does not run.", http.StatusServiceUnavailable)
+		return
+	}
+	names.ServeHTTP(w, r)
 }
 
 func (a *App) buildSocket(cfg *config.Config) (part, error) {

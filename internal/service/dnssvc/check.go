@@ -3,6 +3,7 @@ package dnssvc
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -18,7 +19,7 @@ import (
 // may get lost.
 const checkAgain = 700 * time.Millisecond
 
-// Check asks each address for the zone's SOA, over UDP and TCP, and wants an
+// Check asks each address for the zone's SOA, over UDP, TCP and TLS, and wants an
 // authoritative answer with the serial that is in force.
 func (s *Service) Check(ctx context.Context) error {
 	s.mu.Lock()
@@ -40,9 +41,12 @@ func (s *Service) ask(ctx context.Context, conn net.Conn, e control.Endpoint) er
 		return err
 	}
 	var answer []byte
-	if e.Network == "udp" {
+	switch {
+	case e.Network == "udp":
 		answer, err = exchangeUDP(ctx, conn, wire)
-	} else {
+	case e.Protocol == overTLS:
+		answer, err = s.exchangeTLS(ctx, conn, wire)
+	default:
 		answer, err = exchangeTCP(conn, wire)
 	}
 	if err != nil {
@@ -83,6 +87,18 @@ func exchangeUDP(ctx context.Context, conn net.Conn, query []byte) ([]byte, erro
 			return buf[:n], err
 		}
 	}
+}
+
+func (s *Service) exchangeTLS(ctx context.Context, conn net.Conn, query []byte) ([]byte, error) {
+	opts := s.current.Load().Options
+	secured := tls.Client(conn, &tls.Config{
+		ServerName: opts.Domain, RootCAs: opts.Roots, MinVersion: tls.VersionTLS12,
+		InsecureSkipVerify: opts.Roots == nil, // without roots there is nothing to verify our own certificate against
+	})
+	if err := secured.HandshakeContext(ctx); err != nil {
+		return nil, err
+	}
+	return exchangeTCP(secured, query)
 }
 
 func exchangeTCP(conn net.Conn, query []byte) ([]byte, error) {

@@ -209,19 +209,9 @@ func readSecrets(path string) (secrets []dns.CookieSecret, err error) {
 
 // clientOf is a client as the engine sees it.
 func clientOf(from dnsserver.Client) authority.Client {
-	c := authority.Client{Addr: from.Remote.Addr(), MaxUDP: from.MaxUDP}
-	switch from.Transport {
-	case dnsserver.UDP:
-	case dnsserver.TCP:
+	c := authority.Client{Addr: from.Remote.Addr(), MaxUDP: from.MaxUDP, Encrypted: from.Transport.Encrypted()}
+	if from.Transport == dnsserver.TCP || from.Transport == dnsserver.TLS {
 		c.Idle = dnsserver.DefaultIdleTimeout
-	default: // what came after them is encrypted
-		c.Encrypted = true
 	}
 	return c
-}
-
-// Loopback is this machine. Its clients are not limited: no packet from outside
-// can have such an address, so there is nobody to protect.
-func Loopback() []netip.Prefix {
-	return []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 }

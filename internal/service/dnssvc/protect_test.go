@@ -217,7 +217,7 @@ func TestNameOfTheServer(t *testing.T) {
 		opts := options()
 		opts.NSID = name
 		s := newService(t, opts)
-		out := inForce{s}.Respond(nil, question(t, dns.Option{Code: dns.OptionNSID}), dnsserver.Client{Transport: dnsserver.TCP})
+		out := inForce{s}.Respond(nil, question(t, dns.Option{Code: dns.OptionNSID}), dnsserver.Client{Time: time.Now(), Transport: dnsserver.TCP})
 		m, err := dns.Parse(out)
 		if err != nil {
 			t.Fatal(err)
@@ -284,7 +284,7 @@ func TestRotation(t *testing.T) {
 		for id := range uint16(6) {
 			query := question(t)
 			binary.BigEndian.PutUint16(query, id+1)
-			m, err := dns.Parse(inForce{s}.Respond(nil, query, dnsserver.Client{Transport: dnsserver.TCP}))
+			m, err := dns.Parse(inForce{s}.Respond(nil, query, dnsserver.Client{Time: time.Now(), Transport: dnsserver.TCP}))
 			if err != nil || len(m.Answer) != 3 {
 				t.Fatalf("%v: %v", m, err)
 			}
@@ -299,7 +299,7 @@ func TestRotation(t *testing.T) {
 // cookieFrom has a service make a cookie for a client.
 func cookieFrom(t *testing.T, s *Service, old []byte) []byte {
 	t.Helper()
-	from := dnsserver.Client{Remote: netip.MustParseAddrPort("198.51.100.7:1000"), Transport: dnsserver.TCP}
+	from := dnsserver.Client{Time: time.Now(), Remote: netip.MustParseAddrPort("198.51.100.7:1000"), Transport: dnsserver.TCP}
 	m, err := dns.Parse(inForce{s}.Respond(nil, question(t, dns.Option{Code: dns.OptionCookie, Data: old}), from))
 	if err != nil {
 		t.Fatal(err)
@@ -320,7 +320,7 @@ func takes(t *testing.T, s *Service, cookie []byte) bool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	from := dnsserver.Client{Remote: netip.MustParseAddrPort("198.51.100.7:1000"), Transport: dnsserver.TCP}
+	from := dnsserver.Client{Time: time.Now(), Remote: netip.MustParseAddrPort("198.51.100.7:1000"), Transport: dnsserver.TCP}
 	m, err := dns.Parse(inForce{s}.Respond(nil, wire, from))
 	if err != nil {
 		t.Fatal(err)

@@ -1,6 +1,7 @@
 // Package dnssvc makes a supervised service of the name server in
 // dns/dnsserver: it makes the domain's zone from the settings and the user's
-// zone files, and answers from it over UDP and TCP.
+// zone files, and answers from it over UDP,
+// TCP, TLS and, where somebody hands it their requests, HTTPS.
 //
 // The zone has an SOA and an NS record, and addresses at the domain itself and
 // at www, ns1, mail and ftp. Where a zone file has records of a name and type,
@@ -34,10 +35,13 @@ package dnssvc
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
 	"math"
+	"net/http"
 	"net/netip"
 	"runtime"
 	"slices"
@@ -59,6 +63,8 @@ import (
 const (
 	// StandardPort is the service's port before the offset is added.
 	StandardPort = 53
+	// StandardTLSPort is the same for TLS (RFC 7858 section 3.1).
+	StandardTLSPort = 853
 	// DefaultTTL is what Options.TTL means where it is zero.
 	DefaultTTL = time.Hour
 	// maxSockets bounds the UDP sockets of one address; there are no more than
@@ -73,6 +79,11 @@ type Guard interface {
 	Admit(client netip.Addr) (release func(), err error)
 	// AllowAt decides whether a client's query is answered now.
 	AllowAt(client netip.Addr, now time.Time) bool
+}
+
+// Certificates chooses the certificate for a TLS handshake.
+type Certificates interface {
+	GetCertificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error)
 }
 
 // Meter counts exchanges by their outcome: the response code, or why there was
@@ -107,6 +118,10 @@ type Options struct {
 	Host      host.Host
 	Addresses []netip.Addr // to listen on
 	Port      uint16       // with the offset; 0 takes any free one
+	TLSPort   uint16       // the same, for TLS
+
+	Certificates Certificates   // nil for no TLS
+	Roots        *x509.CertPool // what Check verifies our certificate against; nil for not verifying
 
 	Log        *slog.Logger         // nil for none
 	Transcript *transcript.Recorder // nil for none
@@ -124,6 +139,7 @@ type Service struct {
 	mu      sync.Mutex
 	server  *dnsserver.Server // nil while it does not run
 	sockets *listen.Sockets
+	secured *listen.Sockets    // for TLS
 	end     context.CancelFunc // of what else runs
 	serving sync.WaitGroup
 }
@@ -184,8 +200,8 @@ func (s *Service) Replace(next *Service) bool {
 	s.changing.Lock()
 	defer s.changing.Unlock()
 	old, other := s.current.Load(), next.current.Load()
-	if old.Host != other.Host || old.Port != other.Port || !slices.Equal(old.Addresses, other.Addresses) ||
-		(old.Guard == nil) != (other.Guard == nil) {
+	if old.Host != other.Host || old.Port != other.Port || old.TLSPort != other.TLSPort || !slices.Equal(old.Addresses, other.Addresses) ||
+		(old.Guard == nil) != (other.Guard == nil) || (old.Certificates == nil) != (other.Certificates == nil) {
 		return false
 	}
 	zones := slices.Clone(other.zones)
@@ -214,23 +230,32 @@ func (s *Service) Endpoints() []control.Endpoint {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var all []control.Endpoint
-	add := func(address string) {
-		for _, network := range [...]string{"udp", "tcp"} {
-			all = append(all, control.Endpoint{Protocol: "DNS", Network: network, Address: address})
-		}
+	add := func(protocol, network, address string) {
+		all = append(all, control.Endpoint{Protocol: protocol, Network: network, Address: address})
 	}
-	if s.server == nil {
-		st := s.current.Load()
-		for _, a := range st.Addresses {
-			add(netip.AddrPortFrom(a, st.Port).String())
+	if s.server != nil {
+		for i, l := range s.sockets.Listeners {
+			add("DNS", "udp", l.Addr().String())
+			add("DNS", "tcp", l.Addr().String())
+			if len(s.secured.Listeners) > 0 {
+				add(overTLS, "tcp", s.secured.Listeners[i].Addr().String())
+			}
 		}
 		return all
 	}
-	for _, l := range s.sockets.Listeners {
-		add(l.Addr().String())
+	st := s.current.Load()
+	for _, a := range st.Addresses {
+		add("DNS", "udp", netip.AddrPortFrom(a, st.Port).String())
+		add("DNS", "tcp", netip.AddrPortFrom(a, st.Port).String())
+		if st.Certificates != nil {
+			add(overTLS, "tcp", netip.AddrPortFrom(a, st.TLSPort).String())
+		}
 	}
 	return all
 }
+
+// overTLS is the name of DNS over TLS among the endpoints.
+const overTLS = "DoT"
 
 // Start listens on all addresses, or on none. When an address is taken,
 // errors.Is(err, syscall.EADDRINUSE) holds, and a *net.OpError in err names it.
@@ -244,7 +269,7 @@ func (s *Service) Start(ctx context.Context) error {
 	if st.Host == nil || len(st.Addresses) == 0 {
 		return errors.New("the name server: no host or no address to listen on")
 	}
-	sockets, err := listen.Open(ctx, st.Host, st.Addresses, st.Port, min(runtime.GOMAXPROCS(0), maxSockets))
+	sockets, secured, err := st.open(ctx)
 	if err != nil {
 		return fmt.Errorf("the name server: %w", err)
 	}
@@ -259,18 +284,39 @@ func (s *Service) Start(ctx context.Context) error {
 	server, err := dnsserver.New(opts)
 	if err != nil {
 		sockets.Close()
+		secured.Close()
 		return fmt.Errorf("the name server: %w", err)
 	}
 	for _, l := range sockets.Listeners {
 		s.serve(st.Log, func() error { return server.Serve(l) })
+	}
+	config := &tls.Config{GetCertificate: current.certificate}
+	for _, l := range secured.Listeners {
+		s.serve(st.Log, func() error { return server.ServeTLS(l, config) })
 	}
 	for _, pc := range sockets.Packets {
 		s.serve(st.Log, func() error { return server.ServePacket(pc) })
 	}
 	running, end := context.WithCancel(context.WithoutCancel(ctx))
 	s.serving.Go(func() { s.renewing(running) })
-	s.server, s.sockets, s.end = server, sockets, end
+	s.server, s.sockets, s.secured, s.end = server, sockets, secured, end
 	return nil
+}
+
+// open opens all sockets, or none.
+func (st *state) open(ctx context.Context) (sockets, secured *listen.Sockets, err error) {
+	sockets, err = listen.Open(ctx, st.Host, st.Addresses, st.Port, min(runtime.GOMAXPROCS(0), maxSockets))
+	if err != nil {
+		return nil, nil, err
+	}
+	secured = &listen.Sockets{}
+	if st.Certificates != nil {
+		if secured, err = listen.Open(ctx, st.Host, st.Addresses, st.TLSPort, 0); err != nil {
+			sockets.Close()
+			return nil, nil, err
+		}
+	}
+	return sockets, secured, nil
 }
 
 // serve runs one of the server's loops. One that ends by itself is told in the
@@ -287,7 +333,7 @@ func (s *Service) serve(log *slog.Logger, loop func() error) {
 func (s *Service) Stop(ctx context.Context) error {
 	s.mu.Lock()
 	server, end := s.server, s.end
-	s.server, s.sockets = nil, nil
+	s.server, s.sockets, s.secured = nil, nil, nil
 	s.mu.Unlock() // whoever asks where it listens need not wait for its clients
 	if server == nil {
 		return nil
@@ -298,18 +344,36 @@ func (s *Service) Stop(ctx context.Context) error {
 	return err
 }
 
+// ServeHTTP answers DNS queries that come over HTTPS (RFC 8484): whoever serves
+// the Web hands them in. While the service does not run the answer is 503.
+func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	server := s.server
+	s.mu.Unlock()
+	if server == nil {
+		http.Error(w, "The name server does not run.", http.StatusServiceUnavailable)
+		return
+	}
+	server.ServeHTTP(w, r)
+}
+
 // inForce answers, asks and counts by the settings that are in force at the
 // moment: what package dnsserver wants of its caller.
 type inForce struct{ s *Service }
 
 // Respond implements dnsserver.Handler.
 func (f inForce) Respond(dst, query []byte, from dnsserver.Client) []byte {
-	st, now := f.s.current.Load(), time.Now()
+	st, now := f.s.current.Load(), from.Time
 	out, outcome := st.protect.at(now).Respond(st.set, dst, query, clientOf(from), now)
 	if outcome != authority.Answered {
 		st.Limited.count(outcome)
 	}
 	return out
+}
+
+// certificate is for the handshakes of TLS.
+func (f inForce) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	return f.s.current.Load().Certificates.GetCertificate(hello)
 }
 
 // Admit implements dnsserver.Guard; the server has it only where there is a

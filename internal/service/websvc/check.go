@@ -14,15 +14,15 @@ import (
 )
 
 // Check gets the first page from each address, over HTTP and HTTPS, and takes any answer of ours but an error of the
-// server. Over HTTPS it verifies the certificate against Options.Roots.
+// server. Over HTTPS it verifies the certificate against Options.Roots. The mounts are their services' own affair.
 func (s *Service) Check(ctx context.Context) error {
 	s.mu.Lock()
-	running := s.running != nil
+	running := s.running
 	s.mu.Unlock()
-	if !running {
+	if running == nil {
 		return errors.New("the web service does not run")
 	}
-	return s.self.Check(ctx, s.current.Load().opts.Host, s.Endpoints(), s.ask)
+	return s.self.Check(ctx, s.current.Load().opts.Host, running.endpoints, s.ask)
 }
 
 func (s *Service) ask(ctx context.Context, conn net.Conn, e control.Endpoint) error {

@@ -60,13 +60,25 @@ func (s *Service) handle(w http.ResponseWriter, r *http.Request) {
 	case !c.ours(r.Host):
 		static.ErrorPage(a, r, http.StatusMisdirectedRequest, c.misdirected(r.Host))
 	case !c.takeBody(a, r):
-	case c.opts.RedirectToHTTPS && r.TLS == nil && c.opts.Certificates != nil:
+	case (c.opts.RedirectToHTTPS || c.mount(r) != nil) && r.TLS == nil && c.opts.Certificates != nil:
 		c.redirect(a, r, int(s.httpsPort.Load()))
+	case c.mount(r) != nil && r.TLS != nil:
+		c.mount(r).ServeHTTP(a, r)
 	default:
 		c.files.ServeHTTP(a, r)
 	}
 	a.bytes.drain(r, c.opts.MaxBody)
 	a.finish()
+}
+
+// mount is the handler of a request that no file answers; nil for none.
+func (c *site) mount(r *http.Request) http.Handler {
+	for _, m := range c.opts.Mounts {
+		if r.URL.Path == m.Path {
+			return m.Handler
+		}
+	}
+	return nil
 }
 
 // misdirected says what is served here, to whom a name led that is not ours.

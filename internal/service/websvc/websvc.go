@@ -63,6 +63,14 @@ type Meter interface {
 	Count(outcome string, received, sent int)
 }
 
+// Mount is a path with a handler of its own, for what another service does over HTTPS. Over HTTP a request for it is led
+// to HTTPS.
+type Mount struct {
+	Path     string // as it stands in a request, such as "/dns-query"; nothing below it
+	Protocol string // what is spoken there, as the endpoints show it
+	Handler  http.Handler
+}
+
 // Served tells of a request that was answered.
 type Served struct {
 	Protocol string // such as "HTTP/2.0"
@@ -87,6 +95,8 @@ type Options struct {
 	HiddenFiles     bool     // whether names that begin with a dot are served
 	Listing         bool     // whether folders without an index file are listed
 	RedirectToHTTPS bool     // whether HTTP only leads to HTTPS
+
+	Mounts []Mount // what answers in the place of files, over HTTPS
 
 	Certificates Certificates   // nil for no HTTPS
 	Roots        *x509.CertPool // what Check verifies our certificate against; nil for not verifying
@@ -186,15 +196,28 @@ func (s *Service) Replace(next *Service) bool {
 func (s *Service) Endpoints() []control.Endpoint {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.running != nil {
-		return slices.Clone(s.running.endpoints)
-	}
 	opts := &s.current.Load().opts
+	if s.running != nil {
+		return opts.withMounts(s.running.endpoints)
+	}
 	var all []control.Endpoint
 	for _, a := range opts.Addresses {
 		all = append(all, endpoint("HTTP", netip.AddrPortFrom(a, opts.HTTPPort).String()))
 		if opts.Certificates != nil {
 			all = append(all, endpoint("HTTPS", netip.AddrPortFrom(a, opts.HTTPSPort).String()))
+		}
+	}
+	return opts.withMounts(all)
+}
+
+// withMounts adds what is spoken below HTTPS to the endpoints of that.
+func (o *Options) withMounts(endpoints []control.Endpoint) []control.Endpoint {
+	all := slices.Clone(endpoints)
+	for _, e := range endpoints {
+		for _, m := range o.Mounts {
+			if e.Protocol == "HTTPS" {
+				all = append(all, endpoint(m.Protocol, e.Address))
+			}
 		}
 	}
 	return all
