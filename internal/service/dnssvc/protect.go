@@ -215,3 +215,9 @@ func clientOf(from dnsserver.Client) authority.Client {
 	}
 	return c
 }
+
+// Loopback is this machine. Its clients are not limited: no packet from outside
+// can have such an address, so there is nobody to protect.
+func Loopback() []netip.Prefix {
+	return []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
+}
