@@ -217,7 +217,7 @@ func (d *digger) transfer(ctx context.Context, a asker, q *digQuestion, zone dns
 	for answer, err := range x.Messages(ctx) {
 		if err != nil {
 			if !d.json {
-				d.page.transferFailed()
+				d.page.transferFailed(err)
 			}
 			return a.failure(ctx, err)
 		}

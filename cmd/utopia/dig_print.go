@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -152,8 +153,11 @@ func (p *digPage) part(m *dns.Message) {
 	p.message(m)
 }
 
-func (p *digPage) transferFailed() {
+func (p *digPage) transferFailed(err error) {
 	p.greet()
+	if code := new(dnsclient.RcodeError); errors.As(err, &code) && !p.short {
+		p.part(code.Message)
+	}
 	p.printf("; Transfer failed.\n")
 }
 

@@ -159,11 +159,10 @@ const margin = "\n\t\t\t\t"
 
 // text gives the data of a record as dig does.
 func (s dataStyle) text(rr dns.RR) string {
-	text := onlyASCII(rr.DataString())
-	if t, ok := rr.TSIG(); ok && rr.Type == dns.TypeTSIG {
-		text = onlyASCII(tsigText(t))
-		return text
+	if t, ok := rr.TSIG(); ok {
+		return s.tsig(t)
 	}
+	text := onlyASCII(rr.DataString())
 	words := strings.Fields(text)
 	if s.multiline {
 		switch rr.Type {

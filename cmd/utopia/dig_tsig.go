@@ -8,17 +8,18 @@ import (
 	"github.com/network-utopia/utopia/dns"
 )
 
-// tsigText gives a signature as dig does: algorithm, time, fudge, MAC, the ID that was signed, the error, and what
-// stands behind it.
-func tsigText(t dns.TSIG) string {
+// tsig gives a signature as dig does: algorithm, time, fudge, MAC, the ID that was signed, the error, and what stands
+// behind it.
+func (s dataStyle) tsig(t dns.TSIG) string {
 	code := t.Error.String()
 	if t.Error == dns.RcodeBadSig {
 		code = "BADSIG"
 	}
-	words := []string{t.Algorithm.String(), fmt.Sprint(t.TimeSigned), fmt.Sprint(t.Fudge), fmt.Sprint(len(t.MAC))}
-	if len(t.MAC) > 0 {
-		words = append(words, chunk(base64.StdEncoding.EncodeToString(t.MAC), wordWidth)...)
+	head := fmt.Sprintf("%s %d %d %d", t.Algorithm, t.TimeSigned, t.Fudge, len(t.MAC))
+	if mac := chunk(base64.StdEncoding.EncodeToString(t.MAC), s.split); len(t.MAC) > 0 && s.multiline {
+		head += " (" + margin + strings.Join(mac, margin) + " )"
+	} else if len(t.MAC) > 0 {
+		head += " " + strings.Join(mac, " ")
 	}
-	words = append(words, fmt.Sprint(t.OriginalID), code, fmt.Sprint(len(t.Other)), base64.StdEncoding.EncodeToString(t.Other))
-	return strings.Join(words, " ")
+	return fmt.Sprintf("%s %d %s %d %s", head, t.OriginalID, code, len(t.Other), base64.StdEncoding.EncodeToString(t.Other))
 }
