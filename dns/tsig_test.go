@@ -427,6 +427,156 @@ func TestTSIGResponses(t *testing.T) {
 	}
 }
 
+// TestTSIGCase: names of keys and algorithms are digested in lower case, however
+// they are written (RFC 8945 section 4.3.3).
+func TestTSIGCase(t *testing.T) {
+	t.Parallel()
+	key := tsigKeyOf(HMACSHA256)
+	request, verifier, err := SignTSIG(nil, tsigQuery(t), key, tsigNow)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shout := func(wire []byte) []byte {
+		record, start, _, err := findTSIG(wire)
+		if err != nil {
+			t.Fatal(err)
+		}
+		record.Key, record.Algorithm = MustParseName("KEY.EXAMPLE."), MustParseName("HMAC-SHA256.")
+		return append(bytes.Clone(wire[:start]), record.RR().appendWire(nil)...)
+	}
+	var asked Name
+	signer, fault := OpenTSIG(shout(request), func(n Name, a TSIGAlgorithm) (TSIGKey, bool) {
+		asked = n
+		return key, a == HMACSHA256
+	}, tsigNow)
+	if fault != nil || asked != MustParseName("key.example.") {
+		t.Fatal(asked, fault)
+	}
+	response, err := signer.Sign(nil, tsigReply(t, 4711, "quiet"), tsigNow)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := verifier.Verify(shout(response), tsigNow); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestTSIGWrongKeys: what the key ring gives is looked at too.
+func TestTSIGWrongKeys(t *testing.T) {
+	t.Parallel()
+	key := tsigKeyOf(HMACSHA256)
+	request, _, err := SignTSIG(nil, tsigQuery(t), key, tsigNow)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := key
+	other.Name = MustParseName("other.example.")
+	any := func(Name, TSIGAlgorithm) (TSIGKey, bool) { return other, true }
+	if signer, fault := OpenTSIG(request, any, tsigNow); signer != nil || fault == nil || fault.Code != RcodeBadKey {
+		t.Errorf("a key of another name: %v", fault)
+	}
+}
+
+// TestTSIGErrorsAreSmall: an error is no longer than it must be, whatever the
+// request holds, and so is none to reflect floods with.
+func TestTSIGErrorsAreSmall(t *testing.T) {
+	t.Parallel()
+	q := NewQuery(4711, MustParseName("www.example.test."), TypeA)
+	for range 20 {
+		q.Question = append(q.Question, q.Question[0])
+	}
+	q.Answer = []RR{recordOf(t, "a. 1 TXT a")}
+	request, _, err := SignTSIG(nil, mustAppend(t, q), tsigKeyOf(HMACSHA256), tsigNow)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, fault := OpenTSIG(request, ring(), tsigNow)
+	out, err := fault.Respond(nil, request, tsigNow)
+	if err != nil || len(out) >= len(request) {
+		t.Errorf("%d octets to %d, %v", len(out), len(request), err)
+	}
+	if m, err := Parse(out); err != nil || len(m.Question) != 1 || len(m.Answer) != 0 {
+		t.Errorf("%+v, %v", m, err)
+	}
+}
+
+// TestTSIGShortMACs: RFC 8945 section 5.2.2.1: at least 10 octets and half of
+// what the algorithm makes; and here, as a policy, all of it.
+func TestTSIGShortMACs(t *testing.T) {
+	t.Parallel()
+	for a, least := range map[TSIGAlgorithm]int{HMACSHA1: 10, HMACSHA224: 14, HMACSHA256: 16, HMACSHA384: 24, HMACSHA512: 32} {
+		key := tsigKeyOf(a)
+		request, _, err := SignTSIG(nil, tsigQuery(t), key, tsigNow)
+		if err != nil {
+			t.Fatal(err)
+		}
+		record, start, _, _ := findTSIG(request)
+		if len(record.MAC) != a.Size() {
+			t.Errorf("%s: %d octets", a, len(record.MAC))
+		}
+		for n, whole := len(record.MAC), record.MAC; n >= 0; n-- {
+			record.MAC = whole[:n]
+			wire := append(bytes.Clone(request[:start]), record.RR().appendWire(nil)...)
+			_, fault := OpenTSIG(wire, ring(key), tsigNow)
+			switch {
+			case n == len(whole) && fault != nil,
+				n < len(whole) && n >= least && (fault == nil || fault.Code != RcodeBadTrunc),
+				n < least && (fault == nil || fault.Code != RcodeFormErr):
+				t.Errorf("%s: %d of %d octets: %v", a, n, len(whole), fault)
+			}
+		}
+	}
+	// Half of a hash of 16 octets would be 8, and is not enough.
+	want := make([]byte, 16)
+	for n, code := range map[int]Rcode{16: RcodeSuccess, 10: RcodeSuccess, 9: RcodeFormErr, 17: RcodeFormErr} {
+		if got, _ := checkMAC(make([]byte, n), want); got != code {
+			t.Errorf("%d octets: %s", n, got)
+		}
+	}
+}
+
+// TestTSIGAlgorithms: names on the wire, sizes, and what is none.
+func TestTSIGAlgorithms(t *testing.T) {
+	t.Parallel()
+	for a, size := range map[TSIGAlgorithm]int{HMACSHA1: 20, HMACSHA224: 28, HMACSHA256: 32, HMACSHA384: 48, HMACSHA512: 64, "": 32, "hmac-md5": 0} {
+		if a.Size() != size {
+			t.Errorf("%s has %d octets", a, a.Size())
+		}
+		name := MustParseName(string(a) + ".")
+		if a == "" {
+			name = MustParseName("hmac-sha256.")
+		}
+		if a.Name() != name {
+			t.Errorf("%s is %s", a, a.Name())
+		}
+		got, ok := algorithmOf(Name(strings.ToUpper(string(name))))
+		if ok != (size > 0) || ok && got.Name() != name {
+			t.Errorf("%s: %s, %v", name, got, ok)
+		}
+	}
+	long := tsigKeyOf(HMACSHA256)
+	long.Secret = make([]byte, MaxTSIGSecret)
+	if err := long.Valid(); err != nil {
+		t.Error(err)
+	}
+	for what, k := range map[string]TSIGKey{
+		"no name":       {Secret: []byte("x")},
+		"root":          {Name: Root, Secret: []byte("x")},
+		"no secret":     {Name: long.Name},
+		"long secret":   {Name: long.Name, Secret: make([]byte, MaxTSIGSecret+1)},
+		"MD5":           {Name: long.Name, Algorithm: "hmac-md5.sig-alg.reg.int", Secret: []byte("x")},
+		"final dot":     {Name: long.Name, Algorithm: "hmac-sha256.", Secret: []byte("x")},
+		"not by a wire": {Name: "key", Secret: []byte("x")},
+	} {
+		if k.Valid() == nil {
+			t.Errorf("%s is valid", what)
+		}
+		if _, _, err := SignTSIG(nil, tsigQuery(t), k, tsigNow); err == nil {
+			t.Errorf("%s signs", what)
+		}
+	}
+}
+
 // TestTSIGStream sends streams with signatures here and there.
 func TestTSIGStream(t *testing.T) {
 	t.Parallel()

@@ -53,13 +53,18 @@ func (s *signer) makeChain() (*chain, error) {
 		c.addHashed(name, types)
 		last = o.key
 	}
+	return c, c.order()
+}
+
+// order puts the hashes in order.
+func (c *chain) order() error {
 	slices.SortFunc(c.hashed, func(a, b hashedName) int { return bytes.Compare(a.digest, b.digest) })
 	for i := 1; i < len(c.hashed); i++ {
 		if bytes.Equal(c.hashed[i-1].digest, c.hashed[i].digest) {
-			return nil, errHashCollision
+			return errHashCollision
 		}
 	}
-	return c, nil
+	return nil
 }
 
 func (c *chain) addHashed(name dns.Name, types dns.TypeBitmap) {

@@ -1,0 +1,199 @@
+package zone
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/network-utopia/utopia/dns"
+)
+
+// TestSignRoot signs the root zone: names have no apex behind them there.
+func TestSignRoot(t *testing.T) {
+	t.Parallel()
+	k, err := dns.GenerateKey(dns.Root, dns.Ed25519, csk)
+	if err != nil {
+		t.Fatal(err)
+	}
+	z, _, err := Load(strings.NewReader("@ 60 SOA a. b. 1 2 3 4 5\n@ 60 NS a.\ntest 60 NS a.\na 60 A 192.0.2.1\n"), ReadOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range []SignPolicy{{}, {NSEC3: true}} {
+		s := sign(t, z, nil, []*dns.SigningKey{k}, p, signNow)
+		checkSignatures(t, s.Zone, []*dns.SigningKey{k}, signNow)
+		find := s.Zone.NSEC
+		if p.NSEC3 {
+			find = s.Zone.NSEC3
+		}
+		for name, own := range map[string]bool{".": true, "test.": true, "a.": true, "b.": false, "x.test.": false} {
+			if n, got := find(dns.MustParseName(name)); got != own || n.Name() == "" {
+				t.Errorf("NSEC3 %v: %s: %s, %v", p.NSEC3, name, n.Name(), got)
+			}
+		}
+	}
+}
+
+// TestSignSpelling: names keep the case that they were written in, also the
+// zone's own, and the chain has them in lower case.
+func TestSignSpelling(t *testing.T) {
+	t.Parallel()
+	text := "$ORIGIN Example.TEST.\n$TTL 60\n@ SOA Ns1 Host 1 2 3 4 5\n@ NS Ns1\nNs1 A 192.0.2.1\nMiXed TXT a\n"
+	z, _ := load(t, text)
+	keys := []*dns.SigningKey{signKeyOf(t, csk)}
+	s := sign(t, z, nil, keys, SignPolicy{}, signNow).Zone
+	checkSignatures(t, s, keys, signNow)
+	n, _ := s.At(dns.MustParseName("mixed.example.test."))
+	if n.Name().String() != "MiXed.Example.TEST." || s.Top().Name().String() != "Example.TEST." {
+		t.Errorf("%s at %s", n.Name(), s.Top().Name())
+	}
+	top, _ := s.Top().RRset(dns.TypeNSEC)
+	if nsec, _ := top.Append(nil, origin)[0].NSEC(); nsec.Next.String() != "mixed.example.test." {
+		t.Errorf("next is %s", nsec.Next)
+	}
+	// Signed again from a file in other case: the signatures stay, the names change.
+	lower, _ := load(t, strings.ToLower(text))
+	again := sign(t, lower, s, keys, SignPolicy{}, signNow)
+	if again.Zone.Top().Name() != origin || again.Made > 4 {
+		t.Errorf("%s, %d made", again.Zone.Top().Name(), again.Made)
+	}
+	checkSignatures(t, again.Zone, keys, signNow)
+}
+
+// TestSignBelowTop: a DNAME at the zone's own name hides all below it, a
+// delegation at a wildcard nothing.
+func TestSignBelowTop(t *testing.T) {
+	t.Parallel()
+	keys := []*dns.SigningKey{signKeyOf(t, csk)}
+	for text, want := range map[string][]string{
+		"@ DNAME other.test.\na A 192.0.2.1\na.b A 192.0.2.1\n":  {"example.test."},
+		"*.w NS ns1\nx.*.w A 192.0.2.1\n":                        {"example.test.", "ns1.example.test.", "*.w.example.test.", "x.*.w.example.test."},
+		"c NS ns1\na.c NS ns1\nb.a.c A 192.0.2.1\nd A 192.0.2.1": {"example.test.", "c.example.test.", "d.example.test.", "ns1.example.test."},
+	} {
+		z, _ := load(t, head+text+"\n")
+		s := sign(t, z, nil, keys, SignPolicy{}, signNow).Zone
+		checkSignatures(t, s, keys, signNow)
+		var chain []string
+		for n := range s.Nodes() {
+			if n.Has(dns.TypeNSEC) {
+				chain = append(chain, n.Name().String())
+			}
+		}
+		if !slices.Equal(chain, want) {
+			t.Errorf("%s: %v, want %v", text, chain, want)
+		}
+	}
+}
+
+// TestHashCollisions: names whose hash another name has, as an owner or by its
+// hash, are refused. They are made up: nobody has found any.
+func TestHashCollisions(t *testing.T) {
+	t.Parallel()
+	digest, err := nsec3Param().Digest(origin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	owner, err := dns.NSEC3Owner(digest, origin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	z, _ := load(t, head+owner.String()+" TXT a\n")
+	keys := []*dns.SigningKey{signKeyOf(t, csk)}
+	if _, err := Sign(z, nil, keys, SignPolicy{NSEC3: true}, signNow); !errors.Is(err, errHashCollision) {
+		t.Errorf("a name that is a hash: %v", err)
+	}
+	sign(t, z, nil, keys, SignPolicy{}, signNow)
+	c := chain{hashed: []hashedName{{digest: digest}, {digest: digest}}}
+	if err := c.order(); !errors.Is(err, errHashCollision) {
+		t.Errorf("two of one hash: %v", err)
+	}
+}
+
+// TestSignTTLs: RFC 9077: a denial lives as long as the SOA says, at most as the
+// SOA itself.
+func TestSignTTLs(t *testing.T) {
+	t.Parallel()
+	keys := []*dns.SigningKey{signKeyOf(t, csk)}
+	for _, tt := range []struct{ ttl, minimum, want uint32 }{{300, 5, 5}, {5, 300, 5}, {7, 7, 7}, {9, 0, 0}} {
+		z, _ := load(t, fmt.Sprintf("$TTL %d\n@ SOA a. b. 1 2 3 4 %d\n@ NS a.\n", tt.ttl, tt.minimum))
+		for _, p := range []SignPolicy{{}, {NSEC3: true}} {
+			for rr := range sign(t, z, nil, keys, p, signNow).Zone.All() {
+				switch rr.Type {
+				case dns.TypeNSEC, dns.TypeNSEC3, dns.TypeNSEC3PARAM:
+					if rr.TTL != tt.want {
+						t.Errorf("%+v: %s", tt, rr)
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestRenewalsShareMemory: where nothing is due the pages of before stay.
+func TestRenewalsShareMemory(t *testing.T) {
+	t.Parallel()
+	var text strings.Builder
+	text.WriteString(head)
+	for i := range 2000 {
+		fmt.Fprintf(&text, "host%04d A 192.0.2.1\n", i)
+	}
+	keys := []*dns.SigningKey{signKeyOf(t, csk)}
+	z, _ := load(t, text.String())
+	first := sign(t, z, nil, keys, SignPolicy{}, signNow)
+	changed, _ := load(t, text.String()+"host1000 A 192.0.2.2\n")
+	second := sign(t, changed, first.Zone, keys, SignPolicy{}, signNow.Add(time.Minute))
+	pages := func(z *Zone) map[*page]bool {
+		all := map[*page]bool{}
+		var walk func(*page)
+		walk = func(p *page) {
+			all[p] = true
+			for _, c := range p.children {
+				walk(c)
+			}
+		}
+		walk(z.root)
+		return all
+	}
+	old, fresh := pages(first.Zone), 0
+	for p := range pages(second.Zone) {
+		if !old[p] {
+			fresh++
+		}
+	}
+	if second.Made != 1 || fresh > 8 {
+		t.Errorf("%d signatures and %d of %d pages are new", second.Made, fresh, len(old))
+	}
+	if d := second.Difference; len(d.Added) != 2 || len(d.Deleted) != 1 {
+		t.Errorf("added %v, deleted %v", d.Added, d.Deleted)
+	}
+}
+
+func BenchmarkSign(b *testing.B) {
+	var text strings.Builder
+	text.WriteString(head)
+	for i := range 10_000 {
+		fmt.Fprintf(&text, "host%d A 192.0.2.1\n", i)
+	}
+	z, _ := load(b, text.String())
+	for _, a := range []dns.DNSSECAlgorithm{dns.ECDSAP256SHA256, dns.Ed25519} {
+		k, err := dns.GenerateKey(origin, a, csk)
+		if err != nil {
+			b.Fatal(err)
+		}
+		keys := []*dns.SigningKey{k}
+		signed := sign(b, z, nil, keys, SignPolicy{}, signNow)
+		b.Run(a.String()+"/afresh", func(b *testing.B) {
+			for b.Loop() {
+				sign(b, z, nil, keys, SignPolicy{}, signNow)
+			}
+		})
+		b.Run(a.String()+"/again", func(b *testing.B) {
+			for b.Loop() {
+				sign(b, z, signed.Zone, keys, SignPolicy{}, signNow)
+			}
+		})
+	}
+}
