@@ -168,6 +168,25 @@ func TestSlippedResponses(t *testing.T) {
 	}
 }
 
+// TestSlippedReferrals: nothing is left of the addresses, either.
+func TestSlippedReferrals(t *testing.T) {
+	t.Parallel()
+	r, set := testResponder(t, 1), setOf(t, "test.", oddZone)
+	client := Client{Addr: netip.MustParseAddr("192.0.2.1"), MaxUDP: 1232}
+	query, err := dns.NewQuery(1, dns.MustParseName("x.y.test."), dns.TypeA).Append(nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole, _ := r.Respond(set, nil, query, client, serverTime)
+	empty, o := r.Respond(set, nil, query, client, serverTime)
+	if m, err := dns.Parse(whole); err != nil || len(m.Additional) == 0 {
+		t.Fatalf("%v, %v", m, err)
+	}
+	if o != Slipped || len(empty) != len(query) {
+		t.Errorf("outcome %d, %d octets for %d", o, len(empty), len(query))
+	}
+}
+
 // TestExemptClients get everything; their neighbours do not.
 func TestExemptClients(t *testing.T) {
 	t.Parallel()

@@ -26,7 +26,6 @@ type asked struct {
 // so is the client subnet, for all clients get the same answers. The options of
 // another EDNS version mean nothing.
 func (x *exchange) read(e *dns.EDNS) {
-	x.asked = asked{}
 	if e == nil || e.Version != 0 {
 		return
 	}
@@ -38,7 +37,6 @@ func (x *exchange) read(e *dns.EDNS) {
 // readWire is read for options as they stand in a query; false when they are
 // malformed.
 func (x *exchange) readWire(options []byte) bool {
-	x.asked = asked{}
 	for len(options) > 0 {
 		if len(options) < 4 {
 			return false
@@ -181,7 +179,7 @@ var (
 
 // explain adds a text to the extended errors that have none.
 func explain(q, m *dns.Message) {
-	if m.EDNS == nil || m.Rcode == dns.RcodeSuccess || len(q.Question) != 1 {
+	if m.EDNS == nil || m.Rcode == dns.RcodeSuccess {
 		return
 	}
 	for i, o := range m.EDNS.Options {
@@ -192,7 +190,10 @@ func explain(q, m *dns.Message) {
 }
 
 func explained(q *dns.Message, o dns.Option) dns.Option {
-	ask := q.Question[0]
+	var ask dns.Question
+	if len(q.Question) > 0 {
+		ask = q.Question[0]
+	}
 	switch code := binary.BigEndian.Uint16(o.Data); {
 	case code == dns.EDENotReady:
 		return edeNotReady

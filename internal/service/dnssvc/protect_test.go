@@ -377,6 +377,14 @@ func TestReplaceKeepsWhatIsRemembered(t *testing.T) {
 		if name, _ := answers[0].EDNS.Option(dns.OptionNSID); string(name) != "new" {
 			t.Errorf("the new settings are not in force: %q", name)
 		}
+		opts.Slip = 1
+		if !s.Replace(newService(t, opts)) {
+			t.Fatal("not replaced")
+		}
+		askUDP(t, s.victim, 10, question(t))
+		if _, truncated, _ := kinds(askUDP(t, s.victim, 100, question(t))); truncated < 80 {
+			t.Errorf("of a flood %d are truncated", truncated)
+		}
 		opts.RateLimit = 1000
 		if !s.Replace(newService(t, opts)) {
 			t.Fatal("not replaced")
