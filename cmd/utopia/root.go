@@ -41,7 +41,7 @@ Exit codes: 0 done, 1 found problems, 2 wrong usage, 3 unreachable.`,
 		&cobra.Group{ID: groupClient, Title: "Clients:"},
 	)
 	for _, c := range []*cobra.Command{
-		newUp(s), newStatus(s), newReload(s), newConfig(s), newUser(s), newCert(s), newConsole(s), newTrace(s),
+		newUp(s), newStatus(s), newReload(s), newConfig(s), newUser(s), newDNS(s), newCert(s), newConsole(s), newTrace(s),
 	} {
 		c.GroupID = groupServe
 		root.AddCommand(c)
@@ -73,7 +73,7 @@ Exit codes: 0 done, 1 found problems, 2 wrong usage, 3 unreachable.`,
 // completeNoFiles has shells offer the names of files only where some are meant.
 func completeNoFiles(root *cobra.Command) {
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
-	for _, words := range [][]string{{"config", "check"}, {"config", "show"}, {"cert", "root"}} {
+	for _, words := range [][]string{{"config", "check"}, {"config", "show"}, {"cert", "root"}, {"dns", "check"}} {
 		if c, _, err := root.Find(words); err == nil {
 			c.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveDefault)
 		}

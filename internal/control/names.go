@@ -40,6 +40,7 @@ type Zone struct {
 	Serial   uint32   `json:"serial"`
 	Records  int      `json:"records"`
 	Signed   bool     `json:"signed"`
+	Sum      string   `json:"sum,omitempty"` // of the text of its files: another one for another text
 }
 
 // Record is a record of a zone and where it comes from.

@@ -168,6 +168,9 @@ func New(opts Options) (*Service, error) {
 		opts.Before = nil // it may go
 	}
 	zones, err := makeZones(opts, before, time.Now())
+	if err == nil && zones[0].zone == nil {
+		err = zones[0].failed
+	}
 	if err != nil {
 		return nil, fmt.Errorf("the name server: %w", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/network-utopia/utopia/dns"
 	"github.com/network-utopia/utopia/dns/zone"
@@ -23,8 +24,33 @@ func (s *Service) Zones(context.Context) ([]control.Zone, error) {
 	return list, nil
 }
 
+// Inspect says what New would make of the zones, whatever is wrong with them.
+func Inspect(opts Options) ([]control.Zone, error) {
+	zones, err := makeZones(opts, nil, time.Now())
+	if err != nil {
+		return nil, fmt.Errorf("the name server: %w", err)
+	}
+	list := make([]control.Zone, len(zones))
+	for i := range zones {
+		list[i] = describe(&zones[i], i == 0)
+	}
+	return list, nil
+}
+
+// InspectFile says what would be made of a zone beside the domain's own.
+func InspectFile(z Zone) (control.Zone, error) {
+	m, err := makeOther(z)
+	if m.name == "" {
+		return control.Zone{}, err
+	}
+	m.failed, m.zone = err, m.plain
+	return describe(&m, false), nil
+}
+
 func describe(m *made, own bool) control.Zone {
-	z := control.Zone{Name: m.name.String(), Role: "primary", Files: m.files, State: "served"}
+	z := control.Zone{
+		Name: m.name.String(), Role: "primary", Files: m.files, State: "served", Sum: fmt.Sprintf("%x", m.sum[:8]),
+	}
 	if own {
 		z.Role = "domain"
 	}

@@ -96,8 +96,7 @@ func (st *state) find(name dns.Name) *made {
 }
 
 // makeZones makes the domain's own zone and the others. One whose file has an
-// error stays as before has it; where that has none, it is missing, and the
-// domain's own zone is an error then.
+// error stays as before has it; where that has none, it is missing.
 func makeZones(opts Options, before *state, now time.Time) ([]made, error) {
 	own, err := makeOwn(opts, uint32(now.Unix()))
 	if own.name == "" {
@@ -119,9 +118,6 @@ func makeZones(opts Options, before *state, now time.Time) ([]made, error) {
 	}
 	for i, m := range all {
 		all[i] = succeed(before.find(m.name), m, opts, now)
-	}
-	if all[0].zone == nil {
-		return nil, all[0].failed
 	}
 	return all, nil
 }

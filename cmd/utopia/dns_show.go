@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/network-utopia/utopia/internal/control"
+)
+
+// How many records of a zone are shown when nobody has asked for that zone, and how many are lined up together.
+const (
+	fewRecords = 100
+	linedUp    = 500
+)
+
+func newDNSShow(s *session) *cobra.Command {
+	return &cobra.Command{
+		Use:   "show [ZONE] [NAME]",
+		Short: "Show the zones and their records, and where each comes from",
+		Long: `Show prints the records of all zones, of the one named, or of one name and those below it, which may also be
+given alone: www stands for www in the domain. Each line has the name, the TTL in seconds, the type, the data, and where
+the record comes from: file, line and column; utopia for what it makes itself; dnssec for what comes of signing. Of a
+zone with more than 100 records that was not asked for only the head is shown.
+
+Without a running instance it shows what the files of the folder come to. With --json and without arguments it prints the
+zones, else one line of JSON for each record.`,
+		Example: `  utopia dns show
+  utopia dns show www
+  utopia dns show example.org
+  utopia dns show example.org mail`,
+		Args:              cobra.MaximumNArgs(2),
+		ValidArgsFunction: s.completeZones,
+		RunE: func(c *cobra.Command, args []string) error {
+			return s.names(c.Context(), func(in control.Names) error {
+				return s.dnsShow(c.Context(), in, args)
+			})
+		},
+	}
+}
+
+func (s *session) dnsShow(ctx context.Context, in control.Names, args []string) error {
+	if len(args) == 0 {
+		return s.showZones(ctx, in)
+	}
+	at := control.At{Name: args[0]}
+	if len(args) > 1 {
+		at = control.At{Zone: args[0], Name: args[1]}
+	}
+	t := s.newRecordTable()
+	if err := in.Records(ctx, at, t.add); err != nil {
+		return err
+	}
+	t.flush()
+	if t.count == 0 {
+		s.note("no records at or below %s\n", at.Name)
+		return found()
+	}
+	return nil
+}
+
+// showZones prints every zone, with its records where they are few.
+func (s *session) showZones(ctx context.Context, in control.Names) error {
+	zones, err := in.Zones(ctx)
+	if err != nil {
+		return err
+	}
+	if s.json {
+		s.printJSON(zones)
+		return nil
+	}
+	for i, z := range zones {
+		if i > 0 {
+			s.print("\n")
+		}
+		s.print("%s\n", zoneHead(z))
+		for _, p := range z.Problems {
+			s.print("; %s\n", p)
+		}
+		if z.State == "missing" {
+			continue
+		}
+		if z.Records > fewRecords {
+			s.print("; utopia dns show %s lists its records\n", z.Name)
+			continue
+		}
+		t := s.newRecordTable()
+		if err := in.Records(ctx, control.At{Zone: z.Name}, t.add); err != nil {
+			return err
+		}
+		t.flush()
+	}
+	return nil
+}
+
+// zoneHead is what is said of a zone as a whole, as a comment of a zone file.
+func zoneHead(z control.Zone) string {
+	parts := []string{fmt.Sprintf("serial %d", z.Serial), fmt.Sprintf("%d records", z.Records)}
+	if z.State == "missing" {
+		parts = nil
+	}
+	if z.Signed {
+		parts = append(parts, "signed")
+	}
+	if len(z.Files) > 0 {
+		parts = append(parts, "from "+strings.Join(z.Files, " and "))
+	}
+	parts = append(parts, map[string]string{
+		"kept": "served as it was before its file got an error", "missing": "not served: its file has an error",
+	}[z.State])
+	return "; " + z.Name + ": " + strings.TrimSuffix(strings.Join(parts, ", "), ", ")
+}
+
+// recordTable prints records, in columns or as lines of JSON.
+type recordTable struct {
+	*session
+	columns *tabwriter.Writer
+	count   int
+}
+
+func (s *session) newRecordTable() *recordTable {
+	const gap = 2
+	return &recordTable{session: s, columns: tabwriter.NewWriter(s.out, 0, 0, gap, ' ', 0)}
+}
+
+func (t *recordTable) add(r control.Record) error {
+	t.count++
+	if t.json {
+		line, err := json.Marshal(r)
+		if err != nil {
+			return fmt.Errorf("print a record: %w", err)
+		}
+		t.print("%s\n", line)
+		return nil
+	}
+	_, err := fmt.Fprintf(t.columns, "%s\t%d\t%s\t%s\t; %s\n", r.Name, r.TTL, r.Type, onlyASCII(r.Data), r.From)
+	if t.count%linedUp == 0 {
+		err = errors.Join(err, t.columns.Flush())
+	}
+	return err
+}
+
+func (t *recordTable) flush() { _ = t.columns.Flush() } // as print does, where the reader has gone
