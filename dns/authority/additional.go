@@ -42,11 +42,13 @@ func (a *answerer) addresses(host dns.Name, referring *zone.Zone) {
 	if !ok {
 		return
 	}
+	before := len(a.r.Additional)
 	for _, t := range [...]dns.Type{dns.TypeA, dns.TypeAAAA} {
 		if node.Has(t) && !a.has(a.r.Answer, host, t) {
 			a.r.Additional = a.appendSet(a.r.Additional, node, t, host)
 		}
 	}
+	a.sawAddresses(host, len(a.r.Additional)-before)
 }
 
 func (a *answerer) host(host dns.Name, referring *zone.Zone) (zone.Node, bool) {

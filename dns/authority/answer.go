@@ -11,18 +11,25 @@ const MaxChain = 16
 
 // Answer makes the response to a query. It never returns nil; the caller sees
 // to it that q is a query and no response.
-func Answer(set *zone.Set, q *dns.Message) *dns.Message {
+func Answer(set *zone.Set, q *dns.Message) *dns.Message { return answer(set, q, nil) }
+
+// answer makes the response, and tells seen, where that is not nil, of each step.
+func answer(set *zone.Set, q *dns.Message, seen func(Step)) *dns.Message {
 	r := q.Reply(dns.RcodeSuccess)
 	if q.EDNS != nil {
 		// RFC 3225 section 3: DO is copied.
 		r.EDNS = &dns.EDNS{UDPSize: DefaultUDPSize, DO: q.EDNS.DO}
 	}
 	if code, ede := refusal(q); code != dns.RcodeSuccess {
+		if seen != nil {
+			seen(Step{What: Refused, Code: code})
+		}
 		return fail(r, code, ede)
 	}
-	a := answerer{set: set, r: r, qtype: q.Question[0].Type, do: q.EDNS != nil && q.EDNS.DO}
+	a := answerer{set: set, r: r, qtype: q.Question[0].Type, do: q.EDNS != nil && q.EDNS.DO, seen: seen}
 	a.resolve(q.Question[0].Name)
 	a.additional()
+	a.sawSignatures()
 	return r
 }
 
@@ -66,6 +73,7 @@ type answerer struct {
 	do    bool       // DNSSEC records are wanted (RFC 4035 section 3.1)
 	chain int        // aliases followed so far
 	glue  *zone.Zone // the zone that a referral came from
+	seen  func(Step) // is told what happens; nil where nobody wants to know
 }
 
 // resolve fills the answer and authority sections: RFC 1034 section 4.3.2,
@@ -73,6 +81,7 @@ type answerer struct {
 func (a *answerer) resolve(name dns.Name) {
 	for {
 		z := a.set.FindFor(name, a.qtype)
+		a.sawZone(z, name)
 		if z == nil {
 			switch {
 			case len(a.r.Answer) > 0:
@@ -94,6 +103,7 @@ func (a *answerer) resolve(name dns.Name) {
 // step answers for one name, and says which name it is an alias of.
 func (a *answerer) step(z *zone.Zone, name dns.Name) (next dns.Name, again bool) {
 	m := z.Lookup(name)
+	a.sawMatch(m, name)
 	if m.Kind == zone.Cut && !(a.qtype == dns.TypeDS && m.Node.Name().Equal(name)) {
 		a.refer(z, m.Node)
 		return "", false
@@ -106,6 +116,7 @@ func (a *answerer) step(z *zone.Zone, name dns.Name) (next dns.Name, again bool)
 		return a.redirect(m.Node, name)
 	case zone.None:
 		a.r.Rcode = dns.RcodeNXDomain
+		a.saw(Step{What: NoSuchName, Name: name})
 		a.negative(z)
 		a.proveNoName(z, m.Encloser, name)
 		return "", false
@@ -124,6 +135,7 @@ func (a *answerer) step(z *zone.Zone, name dns.Name) (next dns.Name, again bool)
 		}
 	}
 	if m.Node.Has(a.qtype) {
+		a.sawFound(Found, m.Node, a.qtype, name)
 		a.r.Answer = a.appendSet(a.r.Answer, m.Node, a.qtype, name)
 	} else {
 		a.noData(z, m, name)
@@ -145,6 +157,7 @@ func (a *answerer) appendSet(dst []dns.RR, node zone.Node, t dns.Type, owner dns
 // refer points at the servers of a delegated zone.
 func (a *answerer) refer(z *zone.Zone, cut zone.Node) {
 	ns, _ := cut.RRset(dns.TypeNS)
+	a.saw(Step{What: Refers, Name: cut.Name(), Type: dns.TypeNS, Count: len(ns.Data)})
 	a.r.Authority = ns.Append(a.r.Authority, cut.Name())
 	a.proveReferral(z, cut)
 	a.glue = z
@@ -154,7 +167,11 @@ func (a *answerer) refer(z *zone.Zone, cut zone.Node) {
 // where it was.
 func (a *answerer) mayFollow(name dns.Name) bool {
 	a.chain++
-	return a.chain <= MaxChain && !a.has(a.r.Answer, name, dns.TypeCNAME)
+	if a.chain <= MaxChain && !a.has(a.r.Answer, name, dns.TypeCNAME) {
+		return true
+	}
+	a.saw(Step{What: ChainEnds, Name: name})
+	return false
 }
 
 // follow adds a CNAME and gives its target.
@@ -164,7 +181,9 @@ func (a *answerer) follow(node zone.Node, name dns.Name) (next dns.Name, again b
 	}
 	at := len(a.r.Answer)
 	a.r.Answer = a.appendSet(a.r.Answer, node, dns.TypeCNAME, name)
-	return a.r.Answer[at].Target()
+	next, again = a.r.Answer[at].Target()
+	a.saw(Step{What: Alias, Name: name, Other: next})
+	return next, again
 }
 
 // redirect applies a DNAME: it and a CNAME made from it (RFC 6672 section
@@ -179,9 +198,11 @@ func (a *answerer) redirect(node zone.Node, name dns.Name) (next dns.Name, again
 	}
 	next, err := name.ReplaceSuffix(node.Name(), dns.Name(set.Data[0]))
 	if err != nil {
+		a.saw(Step{What: TooLong, Name: name})
 		a.r.Rcode = dns.RcodeYXDomain
 		return "", false
 	}
+	a.saw(Step{What: Alias, Name: name, Other: next})
 	a.r.Answer = append(a.r.Answer, dns.NameRR(name, set.TTL, dns.TypeCNAME, next))
 	return next, a.qtype != dns.TypeCNAME && a.qtype != dns.TypeANY
 }
@@ -190,6 +211,7 @@ func (a *answerer) redirect(node zone.Node, name dns.Name) (next dns.Name, again
 // there, too little to be worth an attack.
 func (a *answerer) any(z *zone.Zone, m zone.Match, name dns.Name) {
 	if sets := m.Node.Sets(); len(sets) > 0 {
+		a.sawFound(AnyType, m.Node, sets[0].Type, name)
 		a.r.Answer = a.appendSet(a.r.Answer, m.Node, sets[0].Type, name)
 		return
 	}
@@ -198,6 +220,7 @@ func (a *answerer) any(z *zone.Zone, m zone.Match, name dns.Name) {
 
 // noData says that the name exists and owns no records of the type.
 func (a *answerer) noData(z *zone.Zone, m zone.Match, name dns.Name) {
+	a.saw(Step{What: NoSuchType, Name: name, Type: a.qtype})
 	a.negative(z)
 	a.proveNoData(z, m, name)
 }

@@ -102,6 +102,7 @@ func (a *answerer) addChain(z *zone.Zone, name dns.Name) {
 		t, find = dns.TypeNSEC3, z.NSEC3
 	}
 	if node, _ := find(name); node.Has(t) && !a.has(a.r.Authority, node.Name(), t) {
+		a.saw(Step{What: Proves, Name: node.Name(), Type: t})
 		a.r.Authority = a.appendSet(a.r.Authority, node, t, node.Name())
 	}
 }

@@ -98,4 +98,13 @@ func (a *App) Delegation(ctx context.Context, zone string) (control.Delegation, 
 	return n.Delegation(ctx, zone)
 }
 
+// Explain answers a question, and says how it came to the answer.
+func (a *App) Explain(ctx context.Context, q control.Question) (control.Explanation, error) {
+	n, err := a.zones()
+	if err != nil {
+		return control.Explanation{}, err
+	}
+	return n.Explain(ctx, q)
+}
+
 var _ control.Instance = (*App)(nil)

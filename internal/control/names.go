@@ -21,6 +21,32 @@ type Names interface {
 	Records(ctx context.Context, at At, each func(Record) error) error
 	// Delegation says what the parent of a zone has to know of it.
 	Delegation(ctx context.Context, zone string) (Delegation, error)
+	// Explain answers a question, and says how it came to the answer.
+	Explain(ctx context.Context, q Question) (Explanation, error)
+}
+
+// Question is what a client asks. A name without any dot is one within the domain.
+type Question struct {
+	Name   string `json:"name"`
+	Type   string `json:"type"`
+	DNSSEC bool   `json:"dnssec"` // the client wants to validate (DO)
+}
+
+// Explanation is an answer and how the name server came to it.
+type Explanation struct {
+	Question   string   `json:"question"` // name and type
+	Steps      []Step   `json:"steps"`
+	Code       string   `json:"code"`          // such as NOERROR
+	Own        bool     `json:"authoritative"` // the answer is the server's own
+	Answer     []string `json:"answer"`        // records in presentation form, as those of the other sections
+	Authority  []string `json:"authority"`
+	Additional []string `json:"additional"`
+}
+
+// Step is one step on the way to an answer.
+type Step struct {
+	Text string `json:"step"`
+	RFC  string `json:"rfc"` // the section that wants it so
 }
 
 // At is a place in the tree of names.
@@ -75,6 +101,9 @@ func handleNames(mux *http.ServeMux, handle func(string, func(*http.Request) (an
 	handle("GET /dns/delegation", func(r *http.Request) (any, error) {
 		return in.Delegation(r.Context(), r.FormValue("zone"))
 	})
+	handle("GET /dns/explain", func(r *http.Request) (any, error) {
+		return in.Explain(r.Context(), Question{r.FormValue("name"), r.FormValue("type"), r.FormValue("dnssec") != ""})
+	})
 	mux.HandleFunc("GET /dns/records", func(w http.ResponseWriter, r *http.Request) { streamRecords(w, r, in) })
 }
 
@@ -111,6 +140,15 @@ func (c *Client) Zones(ctx context.Context) (zones []Zone, err error) {
 // Delegation asks what the parent of a zone has to know.
 func (c *Client) Delegation(ctx context.Context, zone string) (d Delegation, err error) {
 	return d, c.ask(ctx, "GET", "/dns/delegation?"+url.Values{"zone": {zone}}.Encode(), nil, &d)
+}
+
+// Explain asks how an answer comes about.
+func (c *Client) Explain(ctx context.Context, q Question) (e Explanation, err error) {
+	query := url.Values{"name": {q.Name}, "type": {q.Type}}
+	if q.DNSSEC {
+		query.Set("dnssec", "1")
+	}
+	return e, c.ask(ctx, "GET", "/dns/explain?"+query.Encode(), nil, &e)
 }
 
 // Records asks for the records at and below a name.

@@ -26,6 +26,11 @@ func (s *scripted) Delegation(_ context.Context, zone string) (Delegation, error
 	return aDelegation, s.note("delegation", zone)
 }
 
+func (s *scripted) Explain(_ context.Context, q Question) (Explanation, error) {
+	return Explanation{Question: q.Name, Steps: []Step{{"one", "RFC 1"}}, Code: "NOERROR", Own: true, Answer: []string{"a & b"}},
+		s.note("explain", q.Name, q.Type, map[bool]string{true: "dnssec"}[q.DNSSEC])
+}
+
 // Records gives as many records as the name says; below "broken." it fails behind them.
 func (s *scripted) Records(_ context.Context, at At, each func(Record) error) error {
 	if err := s.note("records", at.Zone, at.Name); err != nil {
@@ -55,6 +60,12 @@ func TestNames(t *testing.T) {
 	if d, err := c.Delegation(ctx, "a b.test&"); err != nil || !reflect.DeepEqual(d, aDelegation) {
 		t.Errorf("delegation %+v, %v", d, err)
 	}
+	for _, q := range []Question{{"a b", "A", true}, {"c", "TYPE7", false}} {
+		e, err := c.Explain(ctx, q)
+		if err != nil || e.Question != q.Name || !e.Own || e.Steps[0] != (Step{"one", "RFC 1"}) || e.Answer[0] != "a & b" {
+			t.Errorf("%+v, %v", e, err)
+		}
+	}
 	for _, want := range []int{0, 1, 1000} {
 		var got []Record
 		err := c.Records(ctx, At{"a.test.", fmt.Sprint(want)}, func(r Record) error { got = append(got, r); return nil })
@@ -65,7 +76,7 @@ func TestNames(t *testing.T) {
 			t.Errorf("%+v", got[0])
 		}
 	}
-	if want := "zones|delegation a b.test&|records a.test. 0|records a.test. 1|records a.test. 1000"; strings.Join(in.asked, "|") != want {
+	if want := "zones|delegation a b.test&|explain a b A dnssec|explain c TYPE7 |records a.test. 0|records a.test. 1|records a.test. 1000"; strings.Join(in.asked, "|") != want {
 		t.Errorf("asked %q", in.asked)
 	}
 }
