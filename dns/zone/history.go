@@ -104,13 +104,16 @@ func (h History) Since(serial, newest uint32) (Difference, bool) {
 
 // Between gives the difference between two versions of a zone: what makes the
 // old one the new one, the SOA among it when that changed. It looks at every
-// name of both.
+// name of both that stands on a page which they do not share.
 func Between(old, new *Zone) Difference {
 	var d Difference
 	var c, k cursor
 	c.seek(old.root, nil)
 	k.seek(new.root, nil)
 	for {
+		if c.sharesPage(&k) {
+			continue
+		}
 		was, ok1 := c.at()
 		now, ok2 := k.at()
 		if !ok1 && !ok2 {
@@ -131,6 +134,19 @@ func Between(old, new *Zone) Difference {
 			k.next()
 		}
 	}
+}
+
+// sharesPage says whether two cursors are at the begin of the same page, and goes
+// behind it with both.
+func (c *cursor) sharesPage(k *cursor) bool {
+	a, b := &c.step[c.depth-1], &k.step[k.depth-1]
+	if a.page != b.page || a.i != 0 || b.i != 0 || a.page.len() == 0 {
+		return false
+	}
+	a.i, b.i = a.page.len()-1, b.page.len()-1
+	c.next()
+	k.next()
+	return true
 }
 
 // between appends what differs of one name: order says which of the zones has

@@ -319,3 +319,36 @@ func TestGrants(t *testing.T) {
 		t.Error("no grant allows all")
 	}
 }
+
+// TestBetweenLargeZones: pages that two versions share are passed over, and nothing else is.
+func TestBetweenLargeZones(t *testing.T) {
+	t.Parallel()
+	z, _ := load(t, head+"$GENERATE 1-5000 n$ TXT 1\n")
+	for _, stride := range []int{1, 7, 97, 1999, 4999} {
+		e := z.Edit()
+		changes := 0
+		for i := 1; i <= 5000; i += stride {
+			changes++
+			name := nameOf(t, fmt.Sprintf("n%d", i))
+			if i%2 == 0 {
+				name = nameOf(t, fmt.Sprintf("m%d", i))
+			}
+			if err := e.Put(name, RRset{Type: dns.TypeA, TTL: 1, Data: [][]byte{{192, 0, 2, 1}}}); err != nil {
+				t.Fatal(err)
+			}
+			if i%3 == 0 {
+				e.deleteSets(nameOf(t, fmt.Sprintf("n%d", i)), dns.TypeTXT)
+				changes++
+			}
+		}
+		next := e.Zone()
+		d := Between(z, next)
+		if n, _ := d.Size(); n != changes {
+			t.Errorf("every %dth: %d records, %d changes", stride, n, changes)
+		}
+		back := z.Edit()
+		if err := back.Apply(d); err != nil || !back.Zone().SameContent(next) {
+			t.Errorf("every %dth: %v", stride, err)
+		}
+	}
+}

@@ -113,7 +113,11 @@ func port(cfg *config.Config, standard uint16) uint16 {
 }
 
 func (a *App) buildDNS(cfg *config.Config) (part, error) {
-	opts := dnsOptions(cfg)
+	opts, err := dnsOptions(cfg)
+	if err != nil {
+		return part{}, err
+	}
+	opts.Keep = a.folder.zones
 	opts.Host, opts.Log, opts.Transcript = a.opts.Host, a.log, a.observer.Recorder()
 	opts.Guard, opts.Meter = a.guards.byService[dnsName], a.observer.Meter(dnsName)
 	opts.TLSPort, opts.Certificates, opts.Roots = port(cfg, dnssvc.StandardTLSPort), a.authority(), a.authority().RootPool()
@@ -128,7 +132,7 @@ func (a *App) buildDNS(cfg *config.Config) (part, error) {
 		a.log.Error("a zone is not what its file says", "zone", f.Zone, "served as before", f.Kept, "err", f.Err)
 	}
 	// The files may have changed while the settings have not.
-	settings := []any{cfg.Domain, cfg.Address, opts.Port, opts.Records, cfg.DNS, service.Fingerprint()}
+	settings := []any{cfg.Domain, cfg.Address, opts.Port, opts.Records, cfg.DNS, opts.TSIG, service.Fingerprint()}
 	if opts.CookieSecretFile != "" {
 		text, err := os.ReadFile(opts.CookieSecretFile)
 		if err != nil {
@@ -146,7 +150,7 @@ func (a *App) names() *dnssvc.Service {
 }
 
 // dnsOptions are the options that the settings alone decide.
-func dnsOptions(cfg *config.Config) dnssvc.Options {
+func dnsOptions(cfg *config.Config) (dnssvc.Options, error) {
 	opts := dnssvc.Options{
 		Domain: cfg.Domain, Addresses: cfg.Address, Port: port(cfg, 53), Records: cfg.PublicAddresses(),
 		TTL: cfg.DNS.TTL.Std(), Signing: signing(cfg.DNS.DNSSEC),
@@ -160,12 +164,7 @@ func dnsOptions(cfg *config.Config) dnssvc.Options {
 	if cfg.DNS.ZoneFile != "" {
 		opts.ZoneFiles = []string{cfg.Resolve(cfg.DNS.ZoneFile)}
 	}
-	for _, z := range cfg.DNS.Zones {
-		if z.File != "" {
-			opts.Zones = append(opts.Zones, dnssvc.Zone{Name: z.Name, File: cfg.Resolve(z.File), Signing: signing(z.DNSSEC)})
-		}
-	}
-	return opts
+	return opts, dnsPolicy(cfg, &opts)
 }
 
 func signing(dnssec string) dnssvc.Signing {

@@ -15,7 +15,9 @@ import (
 	"github.com/network-utopia/utopia/internal/control"
 	"github.com/network-utopia/utopia/internal/state/accounts"
 	"github.com/network-utopia/utopia/internal/state/certs"
+	"github.com/network-utopia/utopia/internal/state/disk"
 	"github.com/network-utopia/utopia/internal/state/store"
+	"github.com/network-utopia/utopia/internal/state/zones"
 )
 
 // DataDir is the name of the folder that holds all state, beside the settings.
@@ -28,6 +30,8 @@ type folder struct {
 	release   func() error
 	db        *store.SQLite
 	users     *users
+	disk      *disk.OS     // of what is kept of zones
+	zones     *zones.Store // in it
 	authority atomic.Pointer[certs.Authority]
 }
 
@@ -67,6 +71,9 @@ func (f *folder) open(ctx context.Context, cfg *config.Config, log *slog.Logger)
 	if f.db, err = store.Open(ctx, f.data); err != nil {
 		return errors.Join(err, f.release())
 	}
+	if err := f.openZones(); err != nil {
+		return errors.Join(err, f.db.Close(), f.release())
+	}
 	f.users = &users{
 		path:     filepath.Join(cfg.Dir(), config.FileName),
 		accounts: accounts.New(accounts.Options{Credentials: f.db.Credentials(), Users: accountUsers(cfg), Log: log}),
@@ -78,6 +85,26 @@ func (f *folder) open(ctx context.Context, cfg *config.Config, log *slog.Logger)
 	f.authority.Store(authority)
 	return nil
 }
+
+// openZones opens the folder of what is kept of zones, in the data folder.
+func (f *folder) openZones() error {
+	all, err := disk.Open(f.data, disk.Options{})
+	if err != nil {
+		return fmt.Errorf("open the data folder: %w", err)
+	}
+	err = disk.MkdirAll(all, zonesDir)
+	if err = errors.Join(err, all.Close()); err != nil {
+		return fmt.Errorf("open the folder of zones: %w", err)
+	}
+	if f.disk, err = disk.Open(filepath.Join(f.data, zonesDir), disk.Options{}); err != nil {
+		return fmt.Errorf("open the folder of zones: %w", err)
+	}
+	f.zones = zones.New(f.disk)
+	return nil
+}
+
+// zonesDir is where in the data folder the journals of zones and the copies of secondary ones are.
+const zonesDir = "zones"
 
 // ErrInUse means that another process has the folder: an instance, or for a moment a command.
 var ErrInUse = store.ErrInUse
@@ -117,7 +144,7 @@ func (f *folder) present() error {
 func (f *folder) close() error {
 	f.users.mu.Lock()
 	defer f.users.mu.Unlock()
-	return errors.Join(f.db.Close(), f.release())
+	return errors.Join(f.disk.Close(), f.db.Close(), f.release())
 }
 
 // Folder is a folder in which no instance runs, for the commands that work on it.

@@ -22,7 +22,11 @@ func OpenNames(dir string) (control.Names, error) {
 	if err != nil {
 		return nil, err
 	}
-	service, err := dnssvc.New(dnsOptions(cfg))
+	opts, err := dnsOptions(cfg)
+	if err != nil {
+		return nil, err
+	}
+	service, err := dnssvc.New(opts)
 	if err != nil {
 		return nil, err
 	}

@@ -113,7 +113,11 @@ func CheckSettings(path string) ([]Problem, error) {
 	if !cfg.DNS.Enabled {
 		return cfg.Warnings, nil
 	}
-	names, err := dnssvc.New(dnsOptions(cfg))
+	opts, err := dnsOptions(cfg)
+	if err != nil {
+		return nil, err
+	}
+	names, err := dnssvc.New(opts)
 	if err != nil {
 		return nil, err
 	}

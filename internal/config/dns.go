@@ -21,9 +21,9 @@ type DNS struct {
 	Slip             int    `toml:"slip" default:"2" min:"0" max:"10" doc:"Every how many of the responses beyond rate-limit an empty one is sent, which has clients that did ask come again over TCP or with a cookie. 0: none."`
 	CookieSecretFile string `toml:"cookie-secret-file" is:"path" example:"cookie-secrets" doc:"A file with the secrets of DNS cookies, for servers that share an address: one on each line, of 32 hexadecimal digits. Cookies are made with the first; those of the others are good too. Not given: a secret of this server's own, which changes each day."`
 
-	Notify     []Server `toml:"notify" example:"192.0.2.53" later:"does not tell other servers of changes yet" doc:"For the domain's own zone: as in dns.zones."`
-	TransferTo []Access `toml:"transfer-to" example:"192.0.2.53,key transfer" later:"does not hand out whole zones yet" doc:"For the domain's own zone: as in dns.zones."`
-	Update     []Grant  `toml:"update" example:"key laptop home A AAAA" later:"does not take updates yet" doc:"For the domain's own zone: as in dns.zones."`
+	Notify     []Server `toml:"notify" example:"192.0.2.53" doc:"For the domain's own zone: as in dns.zones."`
+	TransferTo []Access `toml:"transfer-to" example:"192.0.2.53,key transfer" doc:"For the domain's own zone: as in dns.zones."`
+	Update     []Grant  `toml:"update" example:"key laptop home A AAAA" doc:"For the domain's own zone: as in dns.zones."`
 	DNSSEC     string   `toml:"dnssec" default:"on" enum:"on,nsec3,off" doc:"For the domain's own zone: as in dns.zones."`
 
 	Keys  []Key  `toml:"keys" names:"key" doc:"The keys that messages between servers are signed with (TSIG, RFC 8945): one entry for each, by the name that both sides know it by."`

@@ -22,10 +22,10 @@ const (
 type Zone struct {
 	Name       string   // in lower case, without a dot at its end
 	File       string   `toml:"file" is:"path" example:"example.org.zone" doc:"The zone file (RFC 1035 section 5) of a zone that is kept here."`
-	Primaries  []Server `toml:"primaries" example:"192.0.2.1" later:"does not fetch zones from other servers yet" doc:"The servers that a zone is fetched from that is kept elsewhere, in the order in which they are asked; this server is a secondary one then. Each is an address, with a port where that is not 53, and \"key NAME\" where requests are signed: \"192.0.2.1:8053 key transfer\"."`
-	Notify     []Server `toml:"notify" example:"192.0.2.53" later:"does not tell other servers of changes yet" doc:"Servers that are told at once when the zone changes (RFC 1996), beside those that its NS records name; written as those of primaries."`
-	TransferTo []Access `toml:"transfer-to" example:"192.0.2.53,key transfer" later:"does not hand out whole zones yet" doc:"Who may fetch the whole zone (RFC 5936): networks, keys (\"key NAME\"), or both at once (\"192.0.2.0/24 key NAME\"). Not given: nobody."`
-	Update     []Grant  `toml:"update" example:"key laptop home A AAAA" later:"does not take updates yet" doc:"Who may change records by messages (RFC 2136), and which: \"key NAME\", then the names and the types. Names are \"home\" for one, \"*.dyn\" for all below dyn, \"@\" for the zone's own and \"*\" for all, which is also meant where none are given; without types, all types. Not given: nobody."`
+	Primaries  []Server `toml:"primaries" example:"192.0.2.1" doc:"The servers that a zone is fetched from that is kept elsewhere, in the order in which they are asked; this server is a secondary one then. Each is an address, with a port where that is not 53, and \"key NAME\" where requests are signed: \"192.0.2.1:8053 key transfer\"."`
+	Notify     []Server `toml:"notify" example:"192.0.2.53" doc:"Servers that are told at once when the zone changes (RFC 1996), beside those that its NS records name; written as those of primaries."`
+	TransferTo []Access `toml:"transfer-to" example:"192.0.2.53,key transfer" doc:"Who may fetch the whole zone (RFC 5936): networks, keys (\"key NAME\"), or both at once (\"192.0.2.0/24 key NAME\"). Not given: nobody."`
+	Update     []Grant  `toml:"update" example:"key laptop home A AAAA" doc:"Who may change records by messages (RFC 2136), and which: \"key NAME\", then the names and the types. Names are \"home\" for one, \"*.dyn\" for all below dyn, \"@\" for the zone's own and \"*\" for all, which is also meant where none are given; without types, all types. Not given: nobody."`
 	DNSSEC     string   `toml:"dnssec" default:"on" enum:"on,nsec3,off" doc:"How the zone is signed (RFC 9364): on with NSEC, nsec3 so that its names cannot be listed (RFC 5155), or off. A file that is signed already stays as it is."`
 }
 

@@ -57,6 +57,7 @@ import (
 	"github.com/network-utopia/utopia/host"
 	"github.com/network-utopia/utopia/internal/control"
 	"github.com/network-utopia/utopia/internal/listen"
+	"github.com/network-utopia/utopia/internal/state/zones"
 	"github.com/network-utopia/utopia/transcript"
 )
 
@@ -102,6 +103,9 @@ type Options struct {
 	Signing   Signing       // of the domain's own zone
 	Zones     []Zone        // beside the domain's own
 	Keys      Keys          // that zones are signed with; nil: no zone is signed
+	Policy                  // of the domain's own zone
+	TSIG      []dns.TSIGKey // the keys that policies and primaries name
+	Keep      *zones.Store  // for what must last of zones; nil: no updates, and secondary zones are fetched anew at each start
 
 	// Before is the service that this one is to take the place of, or nil: what
 	// cannot be made anew is taken from there.
@@ -132,9 +136,13 @@ type Options struct {
 // Service is the domain's name server.
 type Service struct {
 	current  atomic.Pointer[state]
-	changing sync.Mutex    // whoever makes the next state holds it
+	changing sync.Mutex    // whoever makes the next state holds it, and whoever changes what live has; after mu
 	replaced chan struct{} // tells of a new state
 	self     listen.Self
+
+	live
+	tellers     tellers
+	stopTelling func()
 
 	mu      sync.Mutex
 	server  *dnsserver.Server // nil while it does not run
@@ -185,6 +193,7 @@ func New(opts Options) (*Service, error) {
 }
 
 func newState(opts Options, zones []made) (*state, error) {
+	opts.withPolicies(zones)
 	set, err := setOf(zones)
 	if err != nil {
 		return nil, err
@@ -200,27 +209,26 @@ func newState(opts Options, zones []made) (*state, error) {
 // addresses, and says whether it did. Queries are answered all the time; each
 // sees the old zones or the new ones. Next must not be started.
 func (s *Service) Replace(next *Service) bool {
-	s.changing.Lock()
-	defer s.changing.Unlock()
 	old, other := s.current.Load(), next.current.Load()
 	if old.Host != other.Host || old.Port != other.Port || old.TLSPort != other.TLSPort || !slices.Equal(old.Addresses, other.Addresses) ||
 		(old.Guard == nil) != (other.Guard == nil) || (old.Certificates == nil) != (other.Certificates == nil) {
 		return false
 	}
-	zones := slices.Clone(other.zones)
-	for i, m := range zones {
-		if other.after != old { // or else they were made for this
-			zones[i] = succeed(old.find(m.name), m, other.Options, time.Now())
-		}
-	}
-	set, err := setOf(zones)
-	if err != nil {
-		return false // cannot happen: they were a set before
-	}
+	s.retire(other)
+	s.changing.Lock()
+	defer s.changing.Unlock()
 	if err := other.protect.inherit(old.protect); err != nil {
 		return false // cannot happen: both were made from good settings
 	}
-	s.current.Store(&state{Options: other.Options, zones: zones, set: set, protect: other.protect})
+	now, made := s.current.Load(), *other
+	made.zones = slices.Clone(other.zones)
+	for i, m := range made.zones {
+		made.zones[i] = s.renewed(now, &made, m, time.Now())
+	}
+	made.after = nil
+	if err := s.enforce(now, &made); err != nil {
+		return false // cannot happen: they were a set before
+	}
 	select {
 	case s.replaced <- struct{}{}:
 	default:
@@ -290,6 +298,7 @@ func (s *Service) Start(ctx context.Context) error {
 		secured.Close()
 		return fmt.Errorf("the name server: %w", err)
 	}
+	s.openZones()
 	for _, l := range sockets.Listeners {
 		s.serve(st.Log, func() error { return server.Serve(l) })
 	}
@@ -344,7 +353,7 @@ func (s *Service) Stop(ctx context.Context) error {
 	end()
 	err := server.Shutdown(ctx)
 	s.serving.Wait()
-	return err
+	return errors.Join(err, s.closeZones())
 }
 
 // ServeHTTP answers DNS queries that come over HTTPS (RFC 8484): whoever serves
@@ -367,6 +376,9 @@ type inForce struct{ s *Service }
 // Respond implements dnsserver.Handler.
 func (f inForce) Respond(dst, query []byte, from dnsserver.Client) []byte {
 	st, now := f.s.current.Load(), from.Time
+	if isSpecial(query) {
+		return f.special(st, dst, query, from, time.Now())
+	}
 	out, outcome := st.protect.at(now).Respond(st.set, dst, query, clientOf(from), now)
 	if outcome != authority.Answered {
 		st.Limited.count(outcome)

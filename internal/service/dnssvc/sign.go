@@ -187,11 +187,8 @@ func (s *Service) change(edit func(*state)) error {
 	next := *s.current.Load()
 	next.zones = append([]made(nil), next.zones...)
 	edit(&next)
-	set, err := setOf(next.zones)
-	if err != nil {
+	if err := s.enforce(s.current.Load(), &next); err != nil {
 		return fmt.Errorf("the name server: %w", err)
 	}
-	next.set = set
-	s.current.Store(&next)
 	return nil
 }

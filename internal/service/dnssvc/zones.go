@@ -17,13 +17,17 @@ type Zone struct {
 	Name    string // with or without its final dot
 	File    string // its master file; what that includes lies beside or below it
 	Signing Signing
+	// Primaries are the servers that the zone is fetched from, where it has no file.
+	Primaries []Server
+	Policy
 }
 
 // made is a zone that was made.
 type made struct {
 	name      dns.Name
 	files     []string   // that it is made from
-	plain     *zone.Zone // what its files and the settings say
+	base      *zone.Zone // what its files and the settings say
+	plain     *zone.Zone // that with the changes by updates
 	zone      *zone.Zone // what is served; nil while the zone is missing: there is nothing to answer from
 	signing   Signing
 	renew     time.Time // when it is to be signed again; zero for never
@@ -31,7 +35,11 @@ type made struct {
 	fileAlone bool              // nothing but its files has records for it
 	ownSerial bool              // the SOA is the user's
 	sum       [sha256.Size]byte // of the files that it was made from
-	failed    error             // why it is not what its files say by now; nil when it is
+	past      zone.History      // how the zone became what it is
+	policy    Policy
+	primaries []Server // of a secondary zone
+	updated   bool     // what is new came by an update
+	failed    error    // why it is not what its files say by now; nil when it is
 
 	signingFailed bool // failed says why it could not be signed
 }
@@ -116,7 +124,11 @@ func makeZones(opts Options, before *state, now time.Time) ([]made, error) {
 		}
 		all = append(all, m)
 	}
+	opts.withPolicies(all)
 	for i, m := range all {
+		if m.failed == nil {
+			m.base = m.plain
+		}
 		all[i] = succeed(before.find(m.name), m, opts, now)
 	}
 	return all, nil
@@ -140,6 +152,10 @@ func makeOther(z Zone) (made, error) {
 		return made{}, err
 	}
 	m := made{name: name, files: []string{z.File}, fileAlone: true, ownSerial: true}
+	if len(z.Primaries) > 0 {
+		m.files, m.fileAlone, m.ownSerial = nil, false, false
+		return m, nil // it is missing until it has come
+	}
 	b := zone.NewBuilder(name)
 	sum := sha256.New()
 	err = readFile(z.File, name, sum, b.Add)

@@ -1,0 +1,232 @@
+package dnssvc
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/network-utopia/utopia/dns"
+	"github.com/network-utopia/utopia/dns/zone"
+	"github.com/network-utopia/utopia/internal/state/zones"
+)
+
+// live is what a service has of its zones while it runs: the ledgers of those
+// that are kept here, and those who look after the others. Service.changing
+// guards it.
+type live struct {
+	ctx       context.Context // of those who look after zones; nil while the service does not run
+	stop      context.CancelFunc
+	ledgers   map[dns.Name]*ledger
+	followers map[dns.Name]*follower
+}
+
+// withPolicies gives the zones what the settings say about them beside their
+// records.
+func (o Options) withPolicies(all []made) {
+	all[0].policy = o.Policy
+	for _, z := range o.Zones {
+		name, err := zoneName(z.Name)
+		i := slices.IndexFunc(all[1:], func(m made) bool { return m.name == name })
+		if err == nil && i >= 0 {
+			all[1+i].policy, all[1+i].primaries = z.Policy, z.Primaries
+		}
+	}
+}
+
+// openZones opens what is kept of the zones, and has the secondary ones looked after.
+func (s *Service) openZones() {
+	s.changing.Lock()
+	defer s.changing.Unlock()
+	s.live = live{ledgers: map[dns.Name]*ledger{}, followers: map[dns.Name]*follower{}}
+	s.ctx, s.stop = context.WithCancel(context.Background())
+	s.stopTelling = s.tellers.start()
+	old := s.current.Load()
+	next := *old
+	next.zones = slices.Clone(next.zones)
+	for i, m := range next.zones {
+		next.zones[i] = s.open(&next, m, nil)
+	}
+	if err := s.enforce(old, &next); err != nil {
+		next.Log.Error("the zones do not fit together", "err", err) // cannot happen: they did before
+	}
+}
+
+// closeZones closes what openZones has opened. The caller does not hold changing.
+func (s *Service) closeZones() error {
+	s.changing.Lock()
+	was := s.live
+	s.live = live{}
+	s.changing.Unlock()
+	if was.ctx == nil {
+		return nil
+	}
+	was.stop()
+	s.stopTelling()
+	var errs []error
+	for _, f := range was.followers {
+		errs = append(errs, f.close())
+	}
+	for _, l := range was.ledgers {
+		errs = append(errs, l.close())
+	}
+	return errors.Join(errs...)
+}
+
+// retire closes what the next state has no use for any more, and journals that
+// are broken, which are opened anew then. Whoever holds changing may wait for
+// nobody who looks after a zone: so it is done before.
+func (s *Service) retire(next *state) {
+	var gone []func() error
+	s.changing.Lock()
+	for name, f := range s.followers {
+		if m := next.find(name); m == nil || !slices.Equal(f.primaries, m.primaries) {
+			delete(s.followers, name)
+			gone = append(gone, f.close)
+		}
+	}
+	for name, l := range s.ledgers {
+		if m := next.find(name); m == nil || len(m.primaries) > 0 || l.isBroken() {
+			delete(s.ledgers, name)
+			gone = append(gone, l.close)
+		}
+	}
+	s.changing.Unlock()
+	for _, end := range gone {
+		if err := end(); err != nil {
+			next.Log.Error("what was kept of a zone cannot be closed", "err", err)
+		}
+	}
+}
+
+// open opens what is kept of a zone that was not looked after before, and gives
+// the zone with it. Before is what was answered from, or nil.
+func (s *Service) open(next *state, m made, before *made) made {
+	switch {
+	case s.ctx == nil:
+	case len(m.primaries) > 0:
+		s.followers[m.name] = newFollower(s, next, m)
+	case next.Keep != nil && m.base != nil:
+		l, err := openLedger(next.Keep, m.name, next.Log)
+		if err != nil {
+			next.Log.Error("the journal of a zone cannot be read: the zone is served without its changes, and takes none",
+				"zone", m.name.String(), "err", err)
+			return m
+		}
+		s.ledgers[m.name] = l
+		return s.resumed(l, next, m, before)
+	}
+	return m
+}
+
+// resumed gives a zone with the changes of its journal, and a serial that comes
+// after the last one: the same where the zone is the same.
+func (s *Service) resumed(l *ledger, next *state, m made, before *made) made {
+	plain, changed, err := l.onTop(m.base)
+	if err != nil {
+		return keep(m, before, err)
+	}
+	last := l.begun.Version
+	same := l.begun.HasVersion && zones.DigestOf(plain) == last.Digest
+	signed := m.signing != Unsigned && next.Keys != nil
+	switch now := plain.SOA().Serial; {
+	case !l.begun.HasVersion, zone.SerialAfter(now, last.Serial), m.ownSerial && !changed && !signed:
+		if !changed && m.zone != nil {
+			s.noted(next, &m)
+			return m // as it was made
+		}
+	case same && !signed:
+		plain = plain.WithSerial(last.Serial)
+	default:
+		plain = plain.WithSerial(zone.NextSerial(last.Serial))
+	}
+	m.plain, m.ownSerial = plain, m.ownSerial && !changed
+	m = m.publish(before, next.Options, time.Now())
+	if same && !signed && before == nil && m.zone != nil && m.zone.SOA().Serial == last.Serial {
+		m.past = l.begun.Past(zone.HistoryLimits{})
+	}
+	return m
+}
+
+// renewed gives one zone its place after the one that is answered from.
+func (s *Service) renewed(old, next *state, m made, now time.Time) made {
+	before := old.find(m.name)
+	l, f := s.ledgers[m.name], s.followers[m.name]
+	switch {
+	case f != nil:
+		if before != nil {
+			m.plain, m.zone, m.past = before.plain, before.zone, before.past
+		}
+		return m
+	case l != nil:
+		return s.rebased(l, next, m, before, now)
+	case next.after != old: // or else it was made for this
+		m = succeed(before, m, next.Options, now)
+	}
+	return s.open(next, m, before)
+}
+
+// rebased gives a zone that settings and files make anew, with the changes on top
+// of it.
+func (s *Service) rebased(l *ledger, next *state, m made, before *made, now time.Time) made {
+	if m.failed != nil || m.base == nil {
+		return keep(m, before, m.failed)
+	}
+	plain, changed, err := l.onTop(m.base)
+	if err != nil {
+		next.Log.Error("the journal of a zone cannot be written: the zone stays as it was", "zone", m.name.String(), "err", err)
+		return keep(m, before, err)
+	}
+	m.plain, m.ownSerial = plain, m.ownSerial && !changed
+	return succeed(before, m, next.Options, now)
+}
+
+// enforce puts a state in force, with what is to be noted and told of its zones.
+func (s *Service) enforce(old, next *state) error {
+	next.withPolicies(next.zones)
+	set, err := setOf(next.zones)
+	if err != nil {
+		return err
+	}
+	next.set = set
+	var changed []dns.Name
+	for i := range next.zones {
+		m := &next.zones[i]
+		if before := old.find(m.name); m.zone != nil && (before == nil || before.zone != m.zone) {
+			m.follows(before)
+			s.noted(next, m)
+			changed = append(changed, m.name)
+		}
+	}
+	s.current.Store(next)
+	for _, name := range changed {
+		s.tellOthers(name)
+	}
+	for _, f := range s.followers {
+		f.begin(s.ctx)
+	}
+	return nil
+}
+
+// follows adds what has changed to the zone's history.
+func (m *made) follows(before *made) {
+	if before == nil || before.zone == nil {
+		return
+	}
+	if from, to := before.zone.SOA().Serial, m.zone.SOA().Serial; zone.SerialAfter(to, from) && m.past.Len() <= before.past.Len() {
+		m.past = before.past.With(zone.Between(before.zone, m.zone), zone.HistoryLimits{})
+	}
+}
+
+// noted notes the version of a zone in its journal, so that the serial goes on
+// from there after a restart; a change by update stands there already.
+func (s *Service) noted(st *state, m *made) {
+	l := s.ledgers[m.name]
+	if l == nil || m.plain == nil || m.updated {
+		m.updated = false
+		return
+	}
+	if err := l.note(zones.Version{Serial: m.zone.SOA().Serial, Digest: zones.DigestOf(m.plain)}); err != nil {
+		st.Log.Error("the version of a zone cannot be noted", "zone", m.name.String(), "err", err)
+	}
+}
