@@ -144,10 +144,11 @@ func grantsOf(zoneName string, g config.Grant) ([]dnssvc.Grant, error) {
 	grant := func(name dns.Name, below bool) dnssvc.Grant {
 		return dnssvc.Grant{Key: key, Grant: zone.Grant{Name: name, Below: below, Types: types}}
 	}
-	switch names, below := cutWildcard(g.Names); {
-	case g.Names == "*":
+	names, below := cutWildcard(g.Names)
+	switch g.Names {
+	case "*":
 		return []dnssvc.Grant{grant(apex, false), grant(apex, true)}, nil
-	case g.Names == "@":
+	case "@":
 		return []dnssvc.Grant{grant(apex, false)}, nil
 	default:
 		name, err := dns.ParseName(names, apex)
