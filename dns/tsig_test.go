@@ -477,6 +477,35 @@ func TestTSIGWrongKeys(t *testing.T) {
 	}
 }
 
+// TestTSIGWeakerResponses: a response has the algorithm of the request and all
+// of its MAC, so that nobody in between makes forging easier.
+func TestTSIGWeakerResponses(t *testing.T) {
+	t.Parallel()
+	signer, verifier := exchange(t, tsigKeyOf(HMACSHA512))
+	good, err := signer.Sign(nil, tsigReply(t, 4711, "good"), tsigNow)
+	if err != nil {
+		t.Fatal(err)
+	}
+	edit := func(change func(*TSIG)) []byte {
+		record, start, _, _ := findTSIG(bytes.Clone(good))
+		change(&record)
+		return append(bytes.Clone(good[:start]), record.RR().appendWire(nil)...)
+	}
+	for want, wire := range map[Rcode][]byte{
+		RcodeBadKey:   edit(func(r *TSIG) { r.Algorithm = HMACSHA1.Name() }),
+		RcodeBadTrunc: edit(func(r *TSIG) { r.MAC = r.MAC[:63] }),
+		RcodeBadSig:   edit(func(r *TSIG) { r.MAC[0] ^= 1 }),
+		RcodeFormErr:  edit(func(r *TSIG) { r.MAC = r.MAC[:31] }),
+	} {
+		if err := verifier.Verify(wire, tsigNow); codeOf(t, err) != want || err.(*TSIGError).Peer {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+	if err := verifier.Verify(good, tsigNow); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestTSIGErrorsAreSmall: an error is no longer than it must be, whatever the
 // request holds, and so is none to reflect floods with.
 func TestTSIGErrorsAreSmall(t *testing.T) {
