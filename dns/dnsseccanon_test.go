@@ -125,6 +125,31 @@ func TestKeysSignForOneAnother(t *testing.T) {
 	})
 }
 
+// TestSignatureOutsideTheZone: a zone's key says nothing about names of others,
+// however well it signs (RFC 4035 section 5.3.1).
+func TestSignatureOutsideTheZone(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_800_000_000, 0)
+	k := mustKey(t, Ed25519)
+	for owner, want := range map[string]error{
+		"a.example.test.": nil, "example.test.": nil, "test.": ErrSignatureOther, "a.example.org.": ErrSignatureOther, "anexample.test.": ErrSignatureOther,
+	} {
+		set := []RR{AddressRR(MustParseName(owner), 60, netip.MustParseAddr("192.0.2.1"))}
+		s := RRSIG{
+			TypeCovered: TypeA, Algorithm: k.Algorithm, Labels: signedLabels(set[0].Name), OriginalTTL: 60,
+			Expiration: uint32(now.Unix()), Inception: uint32(now.Unix()), KeyTag: k.KeyTag(), SignerName: k.Owner,
+		}
+		var err error
+		if s.Signature, err = k.sign(signedData(s, set[0].Name, set)); err != nil {
+			t.Fatal(err)
+		}
+		sig := RR{Name: set[0].Name, Type: TypeRRSIG, Class: ClassIN, TTL: 60, Data: s.Data()}
+		if _, err := VerifySet(sig, k.RR(60), set, now); !errors.Is(err, want) {
+			t.Errorf("%s: %v, want %v", owner, err, want)
+		}
+	}
+}
+
 // FuzzVerifySet: whatever stands in the three records, nothing breaks, and only
 // what was signed verifies.
 func FuzzVerifySet(f *testing.F) {
