@@ -97,3 +97,38 @@ func ExampleNSEC3PARAM_Owner() {
 	fmt.Println(owner, err)
 	// Output: v3n2r9chqlp7tdetolmmakfms81udcje.example.test. <nil>
 }
+
+func ExampleAppendData() {
+	words := [][]byte{[]byte("10"), []byte("mail")}
+	data, err := dns.AppendData(nil, dns.TypeMX, words, dns.MustParseName("example.test."))
+	fmt.Printf("%q %v\n", data, err)
+	_, err = dns.AppendData(nil, dns.TypeMX, words[1:], dns.Root)
+	fmt.Println(err)
+	// Output:
+	// "\x00\n\x04mail\aexample\x04test\x00" <nil>
+	// bad MX data: field Pref: "mail"
+}
+
+func ExampleRR_AppendDataText() {
+	origin := dns.MustParseName("example.test.")
+	rr := dns.MXRR(origin, 300, 10, dns.MustParseName("mail.example.test."))
+	fmt.Printf("%s\n", rr.AppendDataText(nil, origin))
+	fmt.Println(rr.DataString())
+	// Output:
+	// 10 mail
+	// 10 mail.example.test.
+}
+
+func ExampleName_AppendRelative() {
+	origin := dns.MustParseName("example.test.")
+	for _, name := range []string{"example.test.", "www.example.test.", "example.org."} {
+		fmt.Printf("%s ", dns.MustParseName(name).AppendRelative(nil, origin))
+	}
+	// Output: @ www example.org.
+}
+
+func ExampleAppendName() {
+	name, err := dns.AppendName([]byte("> "), []byte("www"), dns.MustParseName("test."))
+	fmt.Printf("%q %v\n", name, err)
+	// Output: "> \x03www\x04test\x00" <nil>
+}

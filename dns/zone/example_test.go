@@ -2,6 +2,7 @@ package zone_test
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
@@ -122,4 +123,37 @@ func ExampleUpdate() {
 	// Output:
 	// 2 www.example.test. <nil>
 	// update: YXDOMAIN: the name is in use (in: www.example.test.	0	NONE	ANY	\# 0)
+}
+
+func ExampleReadEach() {
+	counts := map[dns.Type]int{}
+	err := zone.ReadEach(strings.NewReader(file), zone.ReadOptions{}, func(r zone.Record) error {
+		counts[r.Type]++
+		return nil
+	})
+	fmt.Println(counts[dns.TypeSOA], counts[dns.TypeNS], err)
+	// Output: 1 1 <nil>
+}
+
+func ExampleWrite() {
+	z, _, err := zone.Load(strings.NewReader(file), zone.ReadOptions{Origin: dns.MustParseName("example.test.")})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	if err := zone.Write(os.Stdout, z); err != nil {
+		fmt.Println(err)
+	}
+	// Output:
+	// $ORIGIN example.test.
+	// $TTL 3600 ; 1h
+	// @   IN SOA ns1 hostmaster (
+	//            1          ; serial
+	//            86400      ; refresh: 1d
+	//            7200       ; retry: 2h
+	//            2419200    ; expire: 4w
+	//            300 )      ; negative answers: 5m
+	//     IN NS  ns1
+	// *   IN TXT "whatever you ask"
+	// ns1 IN A   192.0.2.1
 }
