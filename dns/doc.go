@@ -7,8 +7,9 @@
 // packed again and compared. [Message.Append] packs with name compression and
 // truncates at the borders of record sets.
 //
-// The presentation form of records (RR.String, ParseRR) is made by miekg/dns,
-// whose types never show in this package's interface.
+// The presentation form of the common types is read ([AppendData]) and written
+// ([RR.AppendDataText]) here, without allocations; that of the others is made by
+// miekg/dns, whose types never show in this package's interface.
 //
 // Signatures of DNSSEC are made and checked over record sets, with std's own
 // cryptography: [SignSet], [PublicKey.VerifySet], and the records of

@@ -1,6 +1,6 @@
-// Package zone holds zones: it reads master files, checks what they say, and
-// keeps each zone as an immutable snapshot that answers where a name stands
-// in it: there, below a cut, under a wildcard, or nowhere.
+// Package zone holds zones: it reads master files and writes them, checks what
+// they say, and keeps each zone as an immutable snapshot that answers where a
+// name stands in it: there, below a cut, under a wildcard, or nowhere.
 //
 // Sign makes the signed snapshot of a zone: keys, the chain that proves what is
 // not there, signatures, all of them renewed in time.
