@@ -49,6 +49,8 @@ func TestEDNSOptions(t *testing.T) {
 		{"kdig", "+cookie=2464c4abcf10c957 www.a.test", []string{"NOERROR"}, ""},
 		{"dig", "+tcp +keepalive www.a.test", []string{`TCP[- ]KEEPALIVE: .*10`}, ""},
 		{"dig", "+keepalive www.a.test", []string{"NOERROR"}, "KEEPALIVE:"},
+		{"kdig", "-p 8853 +tls +padding www.a.test", []string{"NOERROR", `Received 468 B`}, ""},
+		{"kdig", "-p 8853 +tls +nopadding www.a.test", []string{"NOERROR"}, "468 B"},
 		{"dig", "+subnet=192.0.2.0/24 www.a.test", []string{"NOERROR"}, ""},
 		{"dig", "+ednsopt=65001:abcd www.a.test", []string{"NOERROR"}, ""},
 		{"dig", "www.example.org", []string{"REFUSED", `EDE: 20 \(Not Authoritative\): \(no zone of this server has the name\)`}, ""},
