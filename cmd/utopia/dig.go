@@ -20,12 +20,14 @@ It ends with 0 when servers answered, whatever they said, with 1 when an answer 
 wrong arguments, and with 3 when none answered.
 
 The type AXFR transfers a zone, and IXFR=SERIAL what changed in it since; the server must allow that. +trace asks from
-the root servers down, or from @server, which is asked who the root servers are.
+the root servers down, or from @server, which is asked who the root servers are. +chain prints what proves an answer
+(DNSSEC): which key signed what, and which DS record stands above it, up to the root; it ends with 1 unless all of it
+is proved.
 
 With --json it prints an object with server, network (udp, tcp, tls or https), queryTimeMs, time, size in octets,
 tries, and the answer under responseMessage, in the form of RFC 8427. With several names, -f, +trace or a zone
 transfer it is an array of such objects, one for each message; an object with error stands for a question without an
-answer, and +trace adds zone, next, for and error.
+answer, and +trace adds zone, next, for and error. +chain adds verdict, reason and chain.
 
 Options of one letter:
 

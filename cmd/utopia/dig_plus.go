@@ -84,6 +84,7 @@ func plusWay() []plusOption {
 		{name: "trace", about: "ask from the root down, and show each referral", flag: setTrace},
 		{name: "chain", about: "show which signatures, keys and DS records prove the answer, up to the root", flag: setChain},
 		{name: "sigchase", about: "the same as +chain", flag: setChain},
+		{name: "trust-anchor", about: "the same, up to the DS and DNSKEY records in this file instead of those of the root", value: setAnchors},
 		{name: "search", about: "complete the name by the domains of /etc/resolv.conf", flag: func(q *digQuestion, on bool) { q.search, q.domain = on, "" }},
 		{name: "domain", about: "complete the name by this domain", value: setDomain},
 		{name: "ndots", about: "try a name with so many dots as it is first (1)", value: setNdots},

@@ -3,10 +3,68 @@ package main
 import (
 	"encoding/base64"
 	"fmt"
+	"os"
+	"slices"
 	"strings"
 
 	"github.com/network-utopia/utopia/dns"
 )
+
+// masked gives the arguments without the secret of a key, for the eyes of whoever sees the output.
+func masked(args []string) []string {
+	out := slices.Clone(args)
+	for i, a := range out {
+		switch {
+		case a == "-y" && i+1 < len(out):
+			out[i+1] = maskedKey(out[i+1])
+		case strings.HasPrefix(a, "-y") && len(a) > 2:
+			out[i] = "-y" + maskedKey(a[2:])
+		}
+	}
+	return out
+}
+
+func maskedKey(key string) string {
+	if i := strings.LastIndexByte(key, ':'); i >= 0 {
+		return key[:i+1] + "***"
+	}
+	return "***"
+}
+
+func (p *digParser) setKey(value string) error {
+	key, err := dns.ParseTSIGKey(value)
+	if err != nil {
+		return usage("-y: %w\nhint: -y [algorithm:]name:secret, or -k FILE, which keeps the secret off the command line", err)
+	}
+	p.key = &key
+	return nil
+}
+
+// maxKeyFile is the longest file of a key that is read, in octets.
+const maxKeyFile = 64 << 10
+
+func (p *digParser) setKeyFile(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return usage("-k: %w", err)
+	}
+	if info.Size() > maxKeyFile {
+		return usage("-k: %s has %d octets: more than the %d that a key takes", path, info.Size(), maxKeyFile)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return usage("-k: %w", err)
+	}
+	keys, err := dns.ParseTSIGKeys(string(text))
+	switch {
+	case err != nil:
+		return usage("-k %s: %w", path, err)
+	case len(keys) != 1:
+		return usage("-k %s: there are %d keys in it, not one", path, len(keys))
+	}
+	p.key = &keys[0]
+	return nil
+}
 
 // tsig gives a signature as dig does: algorithm, time, fudge, MAC, the ID that was signed, the error, and what stands
 // behind it.

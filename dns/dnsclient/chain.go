@@ -99,7 +99,7 @@ func (c *Client) Chain(ctx context.Context, server string, q *dns.Message, opts 
 	b := &chainer{client: c, ctx: ctx, server: server, query: q, opts: opts, now: time.Now(), zones: map[dns.Name]error{},
 		known: map[dns.Name]signedSet{}}
 	conn := c.Connect(server)
-	defer conn.Close()
+	defer func() { _ = conn.Close() }() // nothing is on its way
 	b.conn = conn
 	a, err := b.ask(q.Question[0].Name, q.Question[0].Type)
 	if err != nil {
