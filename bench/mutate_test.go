@@ -16,6 +16,9 @@ func TestCorpusIsOfMessages(t *testing.T) {
 	if err != nil || len(all) < 40 {
 		t.Fatalf("%d messages: %v", len(all), err)
 	}
+	if again, _ := corpus(); !slices.EqualFunc(all, again, bytes.Equal) {
+		t.Error("made again it has another order")
+	}
 	for _, wire := range all {
 		if _, err := dns.Parse(wire); err != nil {
 			t.Errorf("%x: %v", wire, err)
@@ -119,8 +122,15 @@ func TestAssaultFindsFault(t *testing.T) {
 		serve func(query []byte) []byte
 		want  string
 	}{
-		"all is well":        {right, ""},
-		"a wrong address":    {func(q []byte) []byte { return answer(q, func(r *dns.Message) { r.Answer = nil }) }, "the answer to a sane question is"},
+		"all is well": {right, ""},
+		"no address":  {func(q []byte) []byte { return answer(q, func(r *dns.Message) { r.Answer = nil }) }, "the answer to a sane question is"},
+		"another address": {func(q []byte) []byte {
+			return answer(q, func(r *dns.Message) {
+				for i := range r.Answer {
+					r.Answer[i] = dns.AddressRR(r.Answer[i].Name, 60, addr(t, "192.0.2.9"))
+				}
+			})
+		}, "the answer to a sane question is"},
 		"garbage":            {func([]byte) []byte { return []byte("garbage") }, "an answer is malformed"},
 		"an echo":            {func(q []byte) []byte { return q }, ""}, // a query, or malformed
 		"answers to answers": {func(q []byte) []byte { return append([]byte{q0(q), q1(q), 0x80}, make([]byte, 9)...) }, "deserves no answer"},

@@ -2,6 +2,7 @@ package foreign
 
 import (
 	"os"
+	"os/exec"
 	"testing"
 	"time"
 
@@ -45,5 +46,39 @@ func TestUsageOfThisProcess(t *testing.T) {
 	}
 	if _, err := UsageOf(1 << 30); err == nil {
 		t.Error("a process that is not there has a usage")
+	}
+}
+
+// What a process's children cost is its cost, while they run and when they have ended.
+func TestUsageOfChildren(t *testing.T) {
+	if _, err := os.Stat("/proc/self/stat"); err != nil {
+		leftout.Because(t, "this system has no /proc")
+	}
+	const busy = "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done"
+	for name, script := range map[string]string{
+		"running": "(" + busy + "; sleep 30) & wait",
+		"ended":   "(" + busy + "); sleep 30",
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := exec.CommandContext(t.Context(), "sh", "-c", script)
+			c.SysProcAttr = EndsWithUs()
+			if err := c.Start(); err != nil {
+				leftout.Because(t, "there is no sh: %v", err)
+			}
+			defer func() {
+				endGroup(c.Process.Pid)
+				_ = c.Wait() // killed
+			}()
+			var cpu time.Duration
+			for end := time.Now().Add(20 * time.Second); cpu < 50*time.Millisecond && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+				var err error
+				if cpu, err = CPUOf(c.Process.Pid); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if cpu < 50*time.Millisecond {
+				t.Errorf("the child's work cost %v", cpu)
+			}
+		})
 	}
 }
