@@ -33,20 +33,16 @@ type running struct {
 }
 
 func (r running) usage() (foreign.Usage, error) { return foreign.UsageOf(r.pid) }
-func (r running) cpu() (time.Duration, error)   { return foreign.CPUOf(r.pid) }
-func (r running) wait(ctx context.Context) error {
-	_, err := foreign.WaitFor(ctx, r.address, zoneName)
-	return err
-}
-func loopback() (a netip.AddrPort, err error) {
-	return foreign.FreeAddress(netip.MustParseAddr("127.0.0.1"))
-}
-func serverNames() (names []string) { return append(foreignNames(), "utopia") }
-func foreignNames() (names []string) {
+
+func (r running) cpu() (time.Duration, error) { return foreign.CPUOf(r.pid) }
+
+// serverNames are the servers in the order of the table.
+func serverNames() []string {
+	var names []string
 	for _, p := range foreign.Programs() {
 		names = append(names, string(p))
 	}
-	return names
+	return append(names, "utopia")
 }
 
 // contestants are the servers that were chosen and can be had, and the names of those that cannot.
@@ -112,9 +108,10 @@ const (
 )
 
 func (u ours) start(ctx context.Context, zoneFile string, sign bool) (running, error) {
-	at, err := loopback()
+	loopback := netip.MustParseAddr("127.0.0.1")
+	at, err := foreign.FreeAddress(loopback)
 	for err == nil && at.Port() > maxOffset+dnsPort {
-		at, err = loopback()
+		at, err = foreign.FreeAddress(loopback)
 	}
 	if err != nil {
 		return running{}, err
@@ -143,7 +140,7 @@ func (u ours) start(ctx context.Context, zoneFile string, sign bool) (running, e
 	waiting, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(up.ended, func() { cancel(errors.New("it has ended")) })()
-	if err := r.wait(waiting); err != nil {
+	if _, err := foreign.WaitFor(waiting, r.address, zoneName); err != nil {
 		return running{}, errors.Join(err, up.stop())
 	}
 	return r, nil

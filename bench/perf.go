@@ -23,6 +23,9 @@ const (
 	outstanding = 200
 )
 
+// clientCookie is an EDNS option as dnsperf takes it: its number and its data in hexadecimal (RFC 7873).
+const clientCookie = "10:0123456789abcdef"
+
 // perf is one run of dnsperf.
 type perf struct {
 	server    netip.AddrPort
@@ -30,6 +33,7 @@ type perf struct {
 	seconds   int
 	rate      int // queries a second; 0: as fast as it goes
 	dnssec    bool
+	cookie    bool
 	latencies bool // of each query
 }
 
@@ -51,6 +55,9 @@ func (p perf) args() []string {
 	}
 	if p.dnssec {
 		args = append(args, "-e", "-D")
+	}
+	if p.cookie {
+		args = append(args, "-e", "-E", clientCookie)
 	}
 	if p.latencies {
 		args = append(args, "-v") // which prints a line for each query

@@ -21,6 +21,7 @@ type workload struct {
 	zone       zoneKind
 	queries    queryKind
 	dnssec     bool // with EDNS and DO
+	cookie     bool // with EDNS and a client's cookie
 	fixed      bool // at a fixed rate
 	loading    bool // no queries: what it costs to load
 }
@@ -30,6 +31,7 @@ func workloads() []workload {
 		{name: "hits", what: "10,000 names that exist, as fast as it goes", zone: plainZone, queries: hitQueries},
 		{name: "nxdomain", what: "random names that do not exist, as fast as it goes", zone: plainZone, queries: missQueries},
 		{name: "fixed", what: "names that exist, at a fixed rate", zone: plainZone, queries: hitQueries, fixed: true},
+		{name: "cookie", what: "names that exist, with EDNS and a cookie that is new to the server", zone: plainZone, queries: hitQueries, cookie: true},
 		{name: "signed", what: "names that exist in a signed zone, with DO", zone: signedZone, queries: hitQueries, dnssec: true},
 		{name: "signed-nxdomain", what: "names that do not exist in a signed zone, with DO", zone: signedZone, queries: missQueries, dnssec: true},
 		{name: "load", what: "a large zone is loaded", zone: largeZone, loading: true},
@@ -193,7 +195,7 @@ func (m *measurement) loading(ctx context.Context, s running, took time.Duration
 
 // queries lets dnsperf ask, and reads what that has cost the server.
 func (m *measurement) queries(ctx context.Context, o dnsOptions, s running, w workload, file string) error {
-	load := perf{server: s.address, file: file, seconds: 1, dnssec: w.dnssec}
+	load := perf{server: s.address, file: file, seconds: 1, dnssec: w.dnssec, cookie: w.cookie}
 	if _, err := load.run(ctx); err != nil { // warms up
 		return err
 	}
