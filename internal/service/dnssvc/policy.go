@@ -63,9 +63,9 @@ func (o Options) key(name dns.Name) (dns.TSIGKey, bool) {
 	return o.TSIG[i], true
 }
 
-// open checks the signature of a message; signer is nil where there is none.
+// verify checks the signature of a message; signer is nil where there is none.
 // Answer is what is said about a signature that is no good.
-func (o Options) open(query []byte, now time.Time) (signer *dns.TSIGSigner, answer []byte, ok bool) {
+func (o Options) verify(query []byte, now time.Time) (signer *dns.TSIGSigner, answer []byte, ok bool) {
 	signer, fault := dns.OpenTSIG(query, func(name dns.Name, _ dns.TSIGAlgorithm) (dns.TSIGKey, bool) { return o.key(name) }, now)
 	if fault == nil {
 		return signer, nil, true

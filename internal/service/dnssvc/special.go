@@ -42,7 +42,7 @@ func isTransfer(query []byte) bool {
 
 // special answers such a message.
 func (f inForce) special(st *state, dst, query []byte, from dnsserver.Client, now time.Time) []byte {
-	signer, answer, ok := st.open(query, now)
+	signer, answer, ok := st.verify(query, now)
 	if !ok {
 		return append(dst, answer...)
 	}

@@ -33,7 +33,7 @@ func (f inForce) Stream(query []byte, from dnsserver.Client) (iter.Seq2[[]byte, 
 	query = bytes.Clone(query)
 	return func(yield func([]byte, error) bool) {
 		st, now := f.s.current.Load(), time.Now()
-		signer, answer, ok := st.open(query, now)
+		signer, answer, ok := st.verify(query, now)
 		if !ok {
 			yield(answer, nil)
 			return
