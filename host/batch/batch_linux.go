@@ -20,7 +20,7 @@ import (
 const stagger = 64
 
 const (
-	smallBatch = 4  // datagrams that are taken and answered without a word to the scheduler …
+	smallBatch = 16 // datagrams that are taken and answered without a word to the scheduler …
 	unheard    = 64 // … but no more often than this in a row
 )
 
