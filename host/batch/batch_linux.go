@@ -19,10 +19,8 @@ import (
 // same few lines of the processor's cache, since most datagrams are much shorter than their buffer.
 const stagger = 64
 
-const (
-	smallBatch = 16 // datagrams that are taken and answered without a word to the scheduler …
-	unheard    = 64 // … but no more often than this in a row
-)
+// unheard is how many datagrams may be taken and answered without a word to the scheduler.
+const unheard = 4096
 
 // maxZones bounds the names of interfaces that are remembered.
 const maxZones = 64
@@ -55,7 +53,7 @@ type system struct {
 	sent    int // of those that are queued: sent or failed
 	batch   []Datagram
 
-	quiet    int                   // calls in a row that the scheduler was not told of
+	quiet    int                   // datagrams since the scheduler was told of a call
 	sendmmsg func(fd uintptr) bool // trySend: made once, since a method value is an allocation
 }
 
@@ -124,6 +122,7 @@ func (s *system) tryReceive(fd uintptr) bool {
 		switch errno {
 		case 0:
 			s.got = n
+			s.quiet += n
 			return true
 		case unix.EINTR:
 		case unix.EAGAIN:
@@ -135,12 +134,14 @@ func (s *system) tryReceive(fd uintptr) bool {
 	}
 }
 
-// call makes a system call that does not wait. To tell the scheduler of it, so that other goroutines get the processor
-// meanwhile, would wake its monitor thread, at a price of the order of the call itself. So it is told of calls for many
-// datagrams, which take long, and of every so many: the monitor must be awake where a flood keeps the readers busy, or
-// nobody would interrupt them.
+// call makes a system call that does not wait.
+//
+// A call that the scheduler is told of, so that others get the processor meanwhile, wakes the runtime's monitor thread
+// whenever that sleeps. It then looks around every 20 µs for a while, which costs more than the calls. So the scheduler
+// is not told; but now and then it must be, or the monitor would sleep through a flood, and nobody would interrupt the
+// readers.
 func (s *system) call(number, fd uintptr, messages []unix.Mmsghdr) (int, syscall.Errno) {
-	if s.quiet++; s.quiet < unheard && s.got <= smallBatch {
+	if s.quiet < unheard {
 		n, _, errno := unix.RawSyscall6(number, fd, uintptr(unsafe.Pointer(&messages[0])), uintptr(len(messages)), unix.MSG_DONTWAIT, 0, 0)
 		return int(n), errno
 	}
