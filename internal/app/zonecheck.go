@@ -32,7 +32,11 @@ func CheckZones(ctx context.Context, dir, zone string, in Running, ask AskAt) ([
 	if err != nil {
 		return nil, err
 	}
-	zones, err := dnssvc.Inspect(dnsOptions(cfg))
+	opts, err := dnsOptions(cfg)
+	if err != nil {
+		return nil, err
+	}
+	zones, err := dnssvc.Inspect(opts)
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +73,10 @@ func CheckZoneFile(dir, zone, file string) ([]Check, error) {
 	}
 	c := zoneCheck{short: func(path string) string { return path }}
 	if err == nil && sameName(zone, cfg.Domain) {
-		opts := dnsOptions(cfg)
+		opts, err := dnsOptions(cfg)
+		if err != nil {
+			return nil, err
+		}
 		opts.ZoneFiles, opts.Zones = []string{file}, nil
 		zones, err := dnssvc.Inspect(opts)
 		if err != nil {
