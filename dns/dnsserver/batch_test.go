@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -160,7 +161,11 @@ func TestOctetsAreCounted(t *testing.T) {
 func TestTranscriptsOfABusyServer(t *testing.T) {
 	t.Parallel()
 	ring := transcript.NewRing(100, 3)
-	r := start(t, Options{Transcript: transcript.New(transcript.Options{Sinks: []transcript.Sink{ring}})})
+	var own atomic.Bool
+	r := start(t, Options{
+		Transcript: transcript.New(transcript.Options{Sinks: []transcript.Sink{ring}}),
+		Quiet:      func(netip.AddrPort) bool { return own.Load() },
+	})
 	time.Sleep(time.Until(time.Now().Truncate(time.Second).Add(time.Second))) // the beginning of a second
 	for range 10 {
 		if askUDP(t, r.udp, queryWire(t, 1, "www", dns.TypeA, nil)) == nil {
@@ -168,6 +173,16 @@ func TestTranscriptsOfABusyServer(t *testing.T) {
 		}
 	}
 	eventually(t, "ten are recorded or passed", func() bool { return len(ring.Recent(99))+int(ring.Passed()) == 10 })
+	own.Store(true)
+	for range 3 {
+		if askUDP(t, r.udp, queryWire(t, 1, "www", dns.TypeA, nil)) == nil {
+			t.Fatal("no answer")
+		}
+	}
+	r.stop(t)
+	if n := len(ring.Recent(99)) + int(ring.Passed()); n != 10 {
+		t.Errorf("%d were recorded or passed: quiet clients leave no trace", n)
+	}
 	if n := len(ring.Recent(99)); n < 3 || n > 6 { // a second may have ended meanwhile
 		t.Errorf("%d are recorded", n)
 	}
@@ -283,6 +298,33 @@ func TestTroubledSocket(t *testing.T) {
 	}
 	if e := sink.records()[0].Entries; len(e) != 2 || e[1].Text != "the answer cannot be sent" {
 		t.Errorf("%+v", e)
+	}
+}
+
+// What failed after queries were answered is no reason to wait; what fails
+// without is.
+func TestReadAgain(t *testing.T) {
+	t.Parallel()
+	pc := &troubled{PacketConn: listenUDP(t), reads: []error{nil, syscall.ENOBUFS, syscall.ENOBUFS, nil, net.ErrClosed}}
+	s, err := New(Options{Handler: zoneHandler(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := batch.New(pc, batch.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newReader(s, c)
+	conn := dial(t, "udp", pc.LocalAddr().String())
+	for range 2 {
+		if _, err := conn.Write(queryWire(t, 1, "www", dns.TypeA, nil)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, want := range []error{nil, syscall.ENOBUFS, net.ErrClosed} {
+		if err := r.read(); !errors.Is(err, want) {
+			t.Errorf("%d: %v, want %v", i, err, want)
+		}
 	}
 }
 

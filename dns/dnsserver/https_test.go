@@ -194,7 +194,11 @@ func TestHTTPSTranscript(t *testing.T) {
 	r = r.WithContext(request.Context(r.Context()))
 	s.ServeHTTP(httptest.NewRecorder(), r)
 	own = true
-	s.ServeHTTP(httptest.NewRecorder(), r)
+	second := httptest.NewRecorder()
+	s.ServeHTTP(second, r)
+	if second.Code != 200 || len(m.refused) != 0 {
+		t.Errorf("the quiet client: %d, counted %v", second.Code, m.refused)
+	}
 	if len(sink.records()) != 1 || m.seen() != "https NXDOMAIN" {
 		t.Fatalf("%d exchanges, counted %s", len(sink.records()), m.seen())
 	}

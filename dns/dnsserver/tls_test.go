@@ -10,6 +10,7 @@ import (
 	"errors"
 	"io"
 	"math/big"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -44,7 +45,10 @@ func certificates(t testing.TB) (server, client *tls.Config) {
 	}
 	pool := x509.NewCertPool()
 	pool.AddCert(cert)
-	server = &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
+	server = &tls.Config{
+		Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}},
+		MinVersion:   tls.VersionTLS10, // which the server must not follow
+	}
 	return server, &tls.Config{RootCAs: pool, ServerName: "ns1.example.test"}
 }
 
@@ -229,6 +233,54 @@ func TestTLSShutdown(t *testing.T) {
 	}
 	if _, err := readTCP(idle); err != io.EOF {
 		t.Errorf("the idle one: %v", err)
+	}
+}
+
+// recording keeps what was read.
+type recording struct {
+	net.Conn
+	read []byte
+}
+
+func (r *recording) Read(p []byte) (int, error) {
+	n, err := r.Conn.Read(p)
+	r.read = append(r.read, p[:n]...)
+	return n, err
+}
+
+// The last that a client hears is that this is all (RFC 5246 section 7.2.1, where
+// it can be seen from outside).
+func TestTLSGoodbye(t *testing.T) {
+	t.Parallel()
+	s := startTLS(t, Options{MaxQueries: 1})
+	config := s.client.Clone()
+	config.MaxVersion = tls.VersionTLS12
+	for name, last := range map[string]func(*tls.Conn) error{
+		"the client ends": (*tls.Conn).CloseWrite,
+		"the server ends": func(c *tls.Conn) error {
+			_, err := c.Write(framed(queryWire(t, 1, "www", dns.TypeA, nil)))
+			return err
+		},
+	} {
+		bare := &recording{Conn: dial(t, "tcp", s.address)}
+		conn := tls.Client(bare, config)
+		if err := conn.Handshake(); err != nil {
+			t.Fatal(err)
+		}
+		if err := last(conn); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadAll(conn); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		var kinds []byte
+		for rest := bare.read; len(rest) >= 5; rest = rest[min(len(rest), 5+int(rest[3])<<8+int(rest[4])):] {
+			kinds = append(kinds, rest[0])
+		}
+		const alert = 21
+		if kinds[len(kinds)-1] != alert {
+			t.Errorf("%s: records of kinds %d, the last is no alert", name, kinds)
+		}
 	}
 }
 

@@ -136,7 +136,6 @@ func (r *reader) finish(q *batch.Datagram, h *handled) {
 		}
 	}
 	h.x.End()
-	h.x = nil
 }
 
 // refused counts a query that is not answered; "" stands for none.
@@ -149,7 +148,6 @@ func (r *reader) refused(from Client, why Refusal) {
 // tally collects what Metrics is told of a batch.
 type tally struct {
 	answers  [16]struct{ n, in, out int } // by the header's response code
-	codes    uint16                       // a bit for each code that there is
 	refusals []refusals
 }
 
@@ -160,7 +158,6 @@ type refusals struct {
 
 func (t *tally) answered(query, response []byte) {
 	code := response[3] & 0xf
-	t.codes |= 1 << code
 	a := &t.answers[code]
 	a.n++
 	a.in += len(query)
@@ -180,15 +177,11 @@ func (t *tally) refused(why Refusal) {
 // flush tells m all of it, and begins anew.
 func (t *tally) flush(transport Transport, m Metrics) {
 	for code := range t.answers {
-		if t.codes>>code == 0 {
-			break
-		}
 		if a := &t.answers[code]; a.n > 0 {
 			m.Answered(transport, dns.Rcode(code), a.n, a.in, a.out)
 			a.n, a.in, a.out = 0, 0, 0
 		}
 	}
-	t.codes = 0
 	for _, r := range t.refusals {
 		m.Refused(transport, r.why, r.n)
 	}
