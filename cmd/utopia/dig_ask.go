@@ -7,7 +7,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/network-utopia/utopia/dns"
@@ -190,7 +189,7 @@ func (d *digger) options(q *digQuestion) (dnsclient.Options, error) {
 func (s digTLS) options() (dnsclient.TLS, error) {
 	opts := dnsclient.TLS{Verify: s.verify || s.name != "", Name: s.name}
 	if s.ca != "" {
-		text, err := os.ReadFile(s.ca)
+		text, err := readSmall(s.ca)
 		if err != nil {
 			return opts, usage("+tls-ca: %w", err)
 		}

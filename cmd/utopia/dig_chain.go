@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"time"
@@ -12,19 +13,26 @@ import (
 	"github.com/network-utopia/utopia/dns/dnsclient"
 )
 
-// maxAnchorFile is the longest file of trust anchors that is read, in octets.
-const maxAnchorFile = 64 << 10
+// maxSmallFile is the longest file of keys or certificates that is read, in octets.
+const maxSmallFile = 256 << 10
+
+// readSmall reads a file that is to be small, whatever it is: a device has no size to look at before.
+func readSmall(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() // it was only read
+	text, err := io.ReadAll(io.LimitReader(f, maxSmallFile+1))
+	if err == nil && len(text) > maxSmallFile {
+		err = fmt.Errorf("%s has more than %d octets", path, maxSmallFile)
+	}
+	return text, err
+}
 
 // setAnchors reads the DS and DNSKEY records of a file, one a line.
 func setAnchors(q *digQuestion, path string) error {
-	info, err := os.Stat(path)
-	if err != nil {
-		return usage("+trust-anchor: %w", err)
-	}
-	if info.Size() > maxAnchorFile {
-		return usage("+trust-anchor: %s has %d octets, at most %d", path, info.Size(), maxAnchorFile)
-	}
-	text, err := os.ReadFile(path)
+	text, err := readSmall(path)
 	if err != nil {
 		return usage("+trust-anchor: %w", err)
 	}

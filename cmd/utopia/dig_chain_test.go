@@ -116,10 +116,11 @@ func TestDigTrustAnchorFiles(t *testing.T) {
 	const ds = "test. 60 IN DS 1 13 2 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 	for text, want := range map[string]string{
 		ds: "", "; a comment\n" + ds + "\r\n\n" + ds: "",
-		"":                                   "there is no DS and no DNSKEY record",
-		ds + "\ntest. 60 A 1.2.3.4":          ":2: A is neither a DS nor a DNSKEY record",
-		ds + "\n" + "oops":                   ":2: dns: record",
-		strings.Repeat(" ", maxAnchorFile+1): "octets, at most",
+		"":                                  "there is no DS and no DNSKEY record",
+		ds + "\ntest. 60 A 1.2.3.4":         ":2: A is neither a DS nor a DNSKEY record",
+		ds + "\n" + "oops":                  ":2: dns: record",
+		strings.Repeat(" ", maxSmallFile+1): "has more than 262144 octets",
+		ds + strings.Repeat(" ", maxSmallFile-len(ds)): "",
 	} {
 		path := filepath.Join(dir, "anchor")
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {

@@ -272,7 +272,7 @@ func TestDigKeepsSecrets(t *testing.T) {
 	}{
 		"one": {"key \"k\" { algorithm hmac-sha256; secret \"" + secret + "\"; };", true}, "none": {"", false},
 		"two": {"key a { secret \"" + secret + "\"; }; key b { secret \"" + secret + "\"; };", false},
-		"big": {strings.Repeat(" ", maxKeyFile+1), false},
+		"big": {strings.Repeat(" ", maxSmallFile+1), false},
 	} {
 		path := filepath.Join(dir, name)
 		if err := os.WriteFile(path, []byte(c.text), 0o600); err != nil {
@@ -443,4 +443,33 @@ func TestAskerGoesOnAfterNonsense(t *testing.T) {
 	if _, err := a.ask(t.Context(), m); err == nil || !strings.Contains(err.Error(), "malformed answer") || errors.As(err, new(*exit)) {
 		t.Errorf("%v", err)
 	}
+}
+
+// Whatever the arguments are, they are read or refused.
+func FuzzDigArguments(f *testing.F) {
+	for _, line := range []string{"@s:1 a b +short", "-x 192.0.2.1 +subnet=192.0.2.0/24", "IXFR=1 +qr -p1 -t", "+ednsopt=1:aa +cookie=0123456789abcdef -y k:AA==", "-b ::1#1 +nottl +domain=a."} {
+		f.Add(line)
+	}
+	f.Fuzz(func(t *testing.T, line string) {
+		for _, opens := range []string{"-f", "-k", "-ca", "-certfile", "-keyfile", "-anchor"} {
+			if strings.Contains(line, opens) {
+				return // it may name a file
+			}
+		}
+		call, err := parseDig(strings.Fields(line), noGlobals, nil)
+		if err != nil || call.help {
+			return
+		}
+		for _, q := range call.questions {
+			names, err := q.names(resolvers{search: []string{"example.test"}})
+			if err != nil {
+				t.Fatalf("%q: %v", line, err)
+			}
+			for _, n := range names {
+				if _, err := q.message(n).Append(nil, dns.MaxMessageLen); err != nil {
+					t.Fatalf("%q: %v", line, err)
+				}
+			}
+		}
+	})
 }

@@ -325,7 +325,7 @@ func TestDigUsage(t *testing.T) {
 		"x +domain=a..b":               `+domain: dns: name "a..b": empty label`,
 		"x -b nobody":                  `-b: "nobody" is no address` + "\nhint: such as 192.0.2.1 or 192.0.2.1#5353",
 		"x -b 192.0.2.1#65536":         `-b: "65536" is no port: 1 to 65535`,
-		"x -k /no/file":                "-k: stat /no/file: no such file or directory",
+		"x -k /no/file":                "-k: open /no/file: no such file or directory",
 		"-f a -f b":                    "two files of questions: -f a and -f b",
 		"-f /no/file":                  "-f: open /no/file: no such file or directory",
 		"x @a @b":                      "two servers: @a and @b",

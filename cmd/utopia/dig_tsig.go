@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/base64"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
@@ -40,18 +39,8 @@ func (p *digParser) setKey(value string) error {
 	return nil
 }
 
-// maxKeyFile is the longest file of a key that is read, in octets.
-const maxKeyFile = 64 << 10
-
 func (p *digParser) setKeyFile(path string) error {
-	info, err := os.Stat(path)
-	if err != nil {
-		return usage("-k: %w", err)
-	}
-	if info.Size() > maxKeyFile {
-		return usage("-k: %s has %d octets: more than the %d that a key takes", path, info.Size(), maxKeyFile)
-	}
-	text, err := os.ReadFile(path)
+	text, err := readSmall(path)
 	if err != nil {
 		return usage("-k: %w", err)
 	}
