@@ -155,7 +155,10 @@ var plainData = []struct {
 		strings.Repeat("x", 255),
 		`"` + strings.Repeat("y", 253) + `"`,
 		`\\#`,
+		`"` + strings.Repeat(`\200`, 255) + `" "` + strings.Repeat("z", 255) + `"`,
 	}, []string{
+		strings.Repeat("x", 256),
+		strings.Repeat(`\200`, 256),
 		"",
 		`\# 1 00`,
 		`\256`,
@@ -219,8 +222,10 @@ var plainData = []struct {
 	}},
 	{TypeHINFO, []string{
 		"a b",
+		`"` + strings.Repeat("x", 255) + `" \065` + strings.Repeat("y", 254),
 		`"a b" ""`,
 	}, []string{
+		"a " + strings.Repeat("x", 256),
 		"a",
 		"a b c",
 		"",

@@ -11,18 +11,15 @@ func (p *plain) strings() {
 	}
 }
 
-// string reads one character string, of not more than 255 characters with its
-// escapes and quotes: in TXT records longer ones are cut up.
+// string reads one character string of not more than 255 octets. In TXT records
+// miekg/dns cuts longer ones up.
 func (p *plain) string() {
-	w := p.word()
 	length := len(p.out)
 	p.out = append(p.out, 0)
-	p.text(w)
-	if len(w) > 255 {
-		p.odd = true
-		return
-	}
-	p.out[length] = byte(len(p.out) - length - 1)
+	p.text(p.word())
+	size := len(p.out) - length - 1
+	p.odd = p.odd || size > 255
+	p.out[length] = byte(size)
 }
 
 // text reads a word that may be quoted, and may have escapes in it.
