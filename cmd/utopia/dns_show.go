@@ -20,13 +20,15 @@ const (
 )
 
 func newDNSShow(s *session) *cobra.Command {
-	return &cobra.Command{
+	var dnssec bool
+	c := &cobra.Command{
 		Use:   "show [ZONE] [NAME]",
 		Short: "Show the zones and their records, and where each comes from",
 		Long: `Show prints the records of all zones, of the one named, or of one name and those below it, which may also be
 given alone: www stands for www in the domain. Each line has the name, the TTL in seconds, the type, the data, and where
-the record comes from: file, line and column; utopia for what it makes itself; dnssec for what comes of signing. Of a
-zone with more than 100 records that was not asked for only the head is shown.
+the record comes from: file, line and column, or utopia for what it makes itself. What comes of signing a zone, its
+keys, signatures and denials, is shown with --dnssec. Of a zone with more than 100 records that was not asked for only
+the head is shown.
 
 Without a running instance it shows what the files of the folder come to. With --json and without arguments it prints the
 zones, else one line of JSON for each record.`,
@@ -38,21 +40,23 @@ zones, else one line of JSON for each record.`,
 		ValidArgsFunction: s.completeZones,
 		RunE: func(c *cobra.Command, args []string) error {
 			return s.names(c.Context(), func(in control.Names) error {
-				return s.dnsShow(c.Context(), in, args)
+				return s.dnsShow(c.Context(), in, args, dnssec)
 			})
 		},
 	}
+	c.Flags().BoolVar(&dnssec, "dnssec", false, "show what comes of signing as well")
+	return c
 }
 
-func (s *session) dnsShow(ctx context.Context, in control.Names, args []string) error {
+func (s *session) dnsShow(ctx context.Context, in control.Names, args []string, dnssec bool) error {
 	if len(args) == 0 {
-		return s.showZones(ctx, in)
+		return s.showZones(ctx, in, dnssec)
 	}
 	at := control.At{Name: args[0]}
 	if len(args) > 1 {
 		at = control.At{Zone: args[0], Name: args[1]}
 	}
-	t := s.newRecordTable()
+	t := s.newRecordTable(dnssec)
 	if err := in.Records(ctx, at, t.add); err != nil {
 		return err
 	}
@@ -65,7 +69,7 @@ func (s *session) dnsShow(ctx context.Context, in control.Names, args []string) 
 }
 
 // showZones prints every zone, with its records where they are few.
-func (s *session) showZones(ctx context.Context, in control.Names) error {
+func (s *session) showZones(ctx context.Context, in control.Names, dnssec bool) error {
 	zones, err := in.Zones(ctx)
 	if err != nil {
 		return err
@@ -89,7 +93,7 @@ func (s *session) showZones(ctx context.Context, in control.Names) error {
 			s.print("; utopia dns show %s lists its records\n", z.Name)
 			continue
 		}
-		t := s.newRecordTable()
+		t := s.newRecordTable(dnssec)
 		if err := in.Records(ctx, control.At{Zone: z.Name}, t.add); err != nil {
 			return err
 		}
@@ -120,15 +124,19 @@ func zoneHead(z control.Zone) string {
 type recordTable struct {
 	*session
 	columns *tabwriter.Writer
+	dnssec  bool // also those that come of signing
 	count   int
 }
 
-func (s *session) newRecordTable() *recordTable {
+func (s *session) newRecordTable(dnssec bool) *recordTable {
 	const gap = 2
-	return &recordTable{session: s, columns: tabwriter.NewWriter(s.out, 0, 0, gap, ' ', 0)}
+	return &recordTable{session: s, columns: tabwriter.NewWriter(s.out, 0, 0, gap, ' ', 0), dnssec: dnssec}
 }
 
 func (t *recordTable) add(r control.Record) error {
+	if r.From == control.FromDNSSEC && !t.dnssec {
+		return nil
+	}
 	t.count++
 	if t.json {
 		line, err := json.Marshal(r)

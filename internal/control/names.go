@@ -64,10 +64,17 @@ type Zone struct {
 	Problems []string `json:"problems,omitempty"` // why it is not as its files would have it
 	Warnings []string `json:"warnings,omitempty"`
 	Serial   uint32   `json:"serial"`
-	Records  int      `json:"records"`
+	Records  int      `json:"records"` // without those that come of signing
 	Signed   bool     `json:"signed"`
 	Sum      string   `json:"sum,omitempty"` // of the text of its files: another one for another text
 }
+
+// Where a record comes from that is in no file.
+const (
+	FromUtopia = "utopia" // made for the domain
+	FromDNSSEC = "dnssec" // made when the zone was signed
+	FromUpdate = "update" // put in while the zone was served
+)
 
 // Record is a record of a zone and where it comes from.
 type Record struct {

@@ -6,19 +6,13 @@ import (
 
 	"github.com/network-utopia/utopia/dns"
 	"github.com/network-utopia/utopia/dns/zone"
+	"github.com/network-utopia/utopia/internal/control"
 )
 
 // maxOrigins is of how many records of the files it is told where they stand:
 // the places are looked up in the files when they are asked for, so that they
 // need no room in between.
 const maxOrigins = 100_000
-
-// Where a record comes from when it is in no file.
-const (
-	fromUtopia = "utopia" // made for the domain
-	fromDNSSEC = "dnssec" // made when the zone was signed
-	fromUpdate = "update" // put in while the zone was served
-)
 
 // origins says where the records of a zone come from.
 type origins struct {
@@ -29,9 +23,9 @@ type origins struct {
 // origins finds the records at and below a name in the zone's files. Where a
 // file is no longer the one that the zone was made from, its lines say nothing.
 func (m *made) origins(name dns.Name) origins {
-	o := origins{places: map[string]string{}, rest: fromUpdate}
+	o := origins{places: map[string]string{}, rest: control.FromUpdate}
 	if !m.fileAlone {
-		o.rest = fromUtopia
+		o.rest = control.FromUtopia
 	}
 	sum := sha256.New()
 	for _, file := range m.files {
@@ -62,7 +56,7 @@ func (o origins) of(rr dns.RR) string {
 	}
 	switch rr.Type {
 	case dns.TypeRRSIG, dns.TypeNSEC, dns.TypeNSEC3, dns.TypeNSEC3PARAM, dns.TypeDNSKEY, dns.TypeCDS, dns.TypeCDNSKEY:
-		return fromDNSSEC
+		return control.FromDNSSEC
 	}
 	return o.rest
 }

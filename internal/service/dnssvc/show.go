@@ -64,7 +64,7 @@ func describe(m *made, own bool) control.Zone {
 		z.State = "missing"
 		return z
 	}
-	z.Serial, z.Records, z.Signed = m.zone.SOA().Serial, m.zone.Len(), m.zone.Top().Has(dns.TypeDNSKEY)
+	z.Serial, z.Records, z.Signed = m.zone.SOA().Serial, m.plain.Len(), m.zone.Top().Has(dns.TypeDNSKEY)
 	return z
 }
 

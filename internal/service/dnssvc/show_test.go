@@ -19,7 +19,7 @@ import (
 func recordsAt(s *Service, dir string, at control.At) (string, error) {
 	var b strings.Builder
 	err := s.Records(context.Background(), at, func(r control.Record) error {
-		if r.Type != "SOA" || r.From != fromUtopia {
+		if r.Type != "SOA" || r.From != control.FromUtopia {
 			fmt.Fprintf(&b, "%s %d %s %s %s\n", r.Name, r.TTL, r.Type, r.Data, strings.TrimPrefix(r.From, dir+"/"))
 		}
 		return nil
@@ -96,11 +96,11 @@ func TestOrigins(t *testing.T) {
 	}
 	for line, want := range map[string]string{
 		"NS1 999 A 192.0.2.1":      "a.test.zone:4:1", // neither case nor TTL tells records apart
-		"ns1 A 192.0.2.2":          fromUpdate,
+		"ns1 A 192.0.2.2":          control.FromUpdate,
 		"@ DNSKEY 256 3 15 " + key: "a.test.zone:5:1",
-		"@ DNSKEY 257 3 15 " + key: fromDNSSEC,
-		"ns1 NSEC a.test. A":       fromDNSSEC,
-		"ns1 RRSIG A 15 3 60 20300101000000 20200101000000 1 @ aaaa": fromDNSSEC,
+		"@ DNSKEY 257 3 15 " + key: control.FromDNSSEC,
+		"ns1 NSEC a.test. A":       control.FromDNSSEC,
+		"ns1 RRSIG A 15 3 60 20300101000000 20200101000000 1 @ aaaa": control.FromDNSSEC,
 	} {
 		if got := from(line); got != want {
 			t.Errorf("%s: %s, want %s", line, got, want)
@@ -127,7 +127,7 @@ func TestMaxOrigins(t *testing.T) {
 		m := newService(t, opts).current.Load().find(dns.MustParseName("a.test."))
 		o := m.origins(m.name)
 		last := dns.AddressRR(dns.MustParseName(fmt.Sprintf("b%d.a.test.", n-50002)), 60, netip.MustParseAddr("192.0.2.9"))
-		want := fromUpdate
+		want := control.FromUpdate
 		if n == maxOrigins {
 			want = "its file"
 		}
