@@ -103,7 +103,7 @@ type Guard interface {
 // is not is dropped, over TCP it is refused.
 type Rate interface {
 	// Allow is told when the query was read.
-	Allow(client netip.Addr, now time.Time) bool
+	Allow(client netip.Addr, over Transport, now time.Time) bool
 }
 
 // Metrics counts what the server does. Its methods are called from many

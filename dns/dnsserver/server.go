@@ -49,7 +49,7 @@ func (s *Server) unfit(query []byte, from Client) Refusal {
 		return RefusedShort
 	case query[2]&0x80 != 0:
 		return RefusedResponse
-	case s.opts.Rate != nil && !from.quiet && !s.opts.Rate.Allow(from.Remote.Addr(), from.Time):
+	case s.opts.Rate != nil && !from.quiet && !s.opts.Rate.Allow(from.Remote.Addr(), from.Transport, from.Time):
 		return RefusedRate
 	}
 	return ""

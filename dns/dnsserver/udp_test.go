@@ -260,7 +260,7 @@ func budget(n int64) Rate {
 
 type allower func() bool
 
-func (a allower) Allow(netip.Addr, time.Time) bool { return a() }
+func (a allower) Allow(netip.Addr, Transport, time.Time) bool { return a() }
 
 func TestHandlersThatFail(t *testing.T) {
 	t.Parallel()

@@ -39,10 +39,15 @@ func (f inForce) Admit(client netip.Addr) (release func(), err error) {
 	return f.s.current.Load().Guard.Admit(client)
 }
 
-// Allow implements dnsserver.Rate.
-func (f inForce) Allow(client netip.Addr, now time.Time) bool {
-	guard := f.s.current.Load().Guard
-	return guard == nil || guard.AllowAt(client, now)
+// Allow implements dnsserver.Rate. Over UDP an address may be forged: whoever
+// dropped queries by it would help to shut their owner out. There the limit on
+// responses has its say, which sends those who did ask over TCP.
+func (f inForce) Allow(client netip.Addr, over dnsserver.Transport, now time.Time) bool {
+	st := f.s.current.Load()
+	if st.Guard == nil || over == dnsserver.UDP && st.RateLimit > 0 {
+		return true
+	}
+	return st.Guard.AllowAt(client, now)
 }
 
 // Answered implements dnsserver.Metrics.

@@ -467,3 +467,26 @@ func TestBadSecretFiles(t *testing.T) {
 		t.Errorf("no file: %v", err)
 	}
 }
+
+// refusing admits nobody's queries.
+type refusing struct{ Guard }
+
+func (refusing) AllowAt(netip.Addr, time.Time) bool { return false }
+
+// TestGuardOverUDP: by a forged address nobody is shut out where responses are limited; connections are their client's own.
+func TestGuardOverUDP(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		limit int
+		over  dnsserver.Transport
+		want  bool
+	}{
+		{0, dnsserver.UDP, false}, {200, dnsserver.UDP, true}, {200, dnsserver.TCP, false}, {200, dnsserver.TLS, false}, {0, dnsserver.HTTPS, false},
+	} {
+		opts := options()
+		opts.RateLimit, opts.Guard = tt.limit, refusing{}
+		if got := (inForce{newService(t, opts)}).Allow(loopback, tt.over, time.Now()); got != tt.want {
+			t.Errorf("rate-limit %d, %s: %v", tt.limit, tt.over, got)
+		}
+	}
+}
