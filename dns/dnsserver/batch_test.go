@@ -28,7 +28,7 @@ type held struct {
 	inside, goOn chan struct{}
 }
 
-func holding(t *testing.T, h Handler) *held {
+func holding(h Handler) *held {
 	return &held{Handler: h, inside: make(chan struct{}), goOn: make(chan struct{})}
 }
 
@@ -104,7 +104,7 @@ func TestBatch(t *testing.T) {
 	onlyLinux(t)
 	m, sink := &batches{}, &sink{level: transcript.Lines}
 	inner := zoneHandler(t)
-	h := holding(t, HandlerFunc(func(dst, query []byte, from Client) []byte {
+	h := holding(HandlerFunc(func(dst, query []byte, from Client) []byte {
 		switch query[1] {
 		case 66:
 			panic("a bug")
@@ -216,7 +216,7 @@ func TestBatchSize(t *testing.T) {
 	t.Parallel()
 	onlyLinux(t)
 	m := &batches{}
-	h := holding(t, zoneHandler(t))
+	h := holding(zoneHandler(t))
 	r := start(t, Options{Handler: h, Metrics: m, Batch: 3})
 	var queries [][]byte
 	for id := range uint16(7) {
@@ -325,6 +325,32 @@ func TestReadAgain(t *testing.T) {
 		if err := r.read(); !errors.Is(err, want) {
 			t.Errorf("%d: %v, want %v", i, err, want)
 		}
+	}
+}
+
+// A hard stop waits for a handler that is at work, and nobody else has to.
+func TestHardShutdownOverUDP(t *testing.T) {
+	t.Parallel()
+	h := holding(zoneHandler(t))
+	r := start(t, Options{Handler: h})
+	if _, err := dial(t, "udp", r.udp).Write(queryWire(t, 1, "www", dns.TypeA, nil)); err != nil {
+		t.Fatal(err)
+	}
+	<-h.inside
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	stopped, counted := make(chan error, 1), make(chan int, 1)
+	go func() { stopped <- r.Shutdown(ctx) }()
+	time.Sleep(100 * time.Millisecond) // it is hard now, and waits
+	go func() { counted <- r.loop.Conns() }()
+	select {
+	case <-counted:
+	case <-time.After(5 * time.Second):
+		t.Error("whoever ends a connection waits, too")
+	}
+	close(h.goOn)
+	if err := <-stopped; !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("%v", err)
 	}
 }
 

@@ -14,10 +14,12 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"net"
 	"net/netip"
 	"os"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -141,10 +143,11 @@ func (l *Loop) Shutdown(ctx context.Context) error {
 	for conn := range l.conns {
 		hangUp(conn) // its session sees the error
 	}
-	for pc := range l.packets {
-		_ = pc.Close()
-	}
+	packets := slices.Collect(maps.Keys(l.packets))
 	l.mu.Unlock()
+	for _, pc := range packets {
+		_ = pc.Close() // which may wait for who reads: others need the lock meanwhile
+	}
 	<-l.over
 	return ctx.Err()
 }
