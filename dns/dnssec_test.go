@@ -640,6 +640,22 @@ func TestTypedViews(t *testing.T) {
 	}
 }
 
+func TestAlgorithmNames(t *testing.T) {
+	t.Parallel()
+	for a, want := range map[DNSSECAlgorithm]string{
+		1: "1", 5: "5", 7: "7", 8: "RSASHA256", 10: "RSASHA512", 12: "12", 13: "ECDSAP256SHA256", 14: "ECDSAP384SHA384", 15: "ED25519", 16: "16",
+	} {
+		if got := a.String(); got != want || a.Supported() != (len(want) > 2) {
+			t.Errorf("%d: %s, %v", a, got, a.Supported())
+		}
+	}
+	for d := range DigestType(7) {
+		if got := d.Supported(); got != (d == 1 || d == 2 || d == 4) || got != (d.sum(nil) != nil) {
+			t.Errorf("digest %d: %v", d, got)
+		}
+	}
+}
+
 // TestKeysHideThemselves: a signing key in a log shows no private part.
 func TestKeysHideThemselves(t *testing.T) {
 	t.Parallel()

@@ -19,6 +19,7 @@ func (a *answerer) proveNoName(z *zone.Zone, encloser, name dns.Name) {
 	if !a.proves(z) {
 		return
 	}
+	encloser = provable(z, encloser)
 	a.proveWildcard(z, encloser, name)
 	a.addEncloser(z, encloser)
 	if wildcard, ok := encloser.Wildcard(); ok {
@@ -69,22 +70,29 @@ func (a *answerer) proveReferral(z *zone.Zone, cut zone.Node) {
 }
 
 // addOwn adds the record of a name that exists. In a chain with opt-out it may
-// not have one: then the closest encloser that does, and what covers the next
-// closer name, say that it may be missing.
+// not have one: then what covers the next closer name says that it may be
+// missing (RFC 5155 sections 7.2.4 and 7.2.7).
 func (a *answerer) addOwn(z *zone.Zone, name dns.Name) {
-	if z.HasNSEC3() {
-		for encloser := name; encloser.IsSubdomainOf(z.Apex()); encloser = encloser.Parent() {
-			if _, own := z.NSEC3(encloser); own {
-				a.addChain(z, nextCloser(encloser, name))
-				name = encloser
-				break
-			}
-			if encloser == dns.Root {
-				break
-			}
-		}
+	if encloser := provable(z, name); encloser != name {
+		a.addChain(z, encloser)
+		name = nextCloser(encloser, name)
 	}
 	a.addChain(z, name)
+}
+
+// provable gives the closest provable encloser of a name that exists, which is
+// itself but in a chain with opt-out (RFC 5155 section 1.3).
+func provable(z *zone.Zone, name dns.Name) dns.Name {
+	if !z.HasNSEC3() {
+		return name
+	}
+	for len(name) > len(z.Apex()) {
+		if _, own := z.NSEC3(name); own {
+			break
+		}
+		name = name.Parent()
+	}
+	return name
 }
 
 // addEncloser adds the record of the closest encloser. NSEC records say by
