@@ -221,7 +221,15 @@ func TestSignAgain(t *testing.T) {
 		if due.Made == 0 || due.Kept == 0 || !due.Next.After(first.Next) || due.Zone == first.Zone {
 			t.Errorf("at its time: made %d, kept %d", due.Made, due.Kept)
 		}
-		// A key with the tag and algorithm of another must not pass for it.
+		// Signatures are told apart by tag and algorithm alone, which a key may share
+		// with another: those of a key that was not in the zone are not taken over.
+		e := first.Zone.Edit()
+		if err := e.Put(origin, RRset{Type: dns.TypeDNSKEY}); err != nil {
+			t.Fatal(err)
+		}
+		if s := sign(t, z, e.Zone(), keys, p, signNow); s.Kept != 0 || s.Made != first.Made {
+			t.Errorf("of keys that were not there: made %d, kept %d", s.Made, s.Kept)
+		}
 		other := []*dns.SigningKey{signKeyOf(t, csk), keys[1]}
 		if s := sign(t, z, first.Zone, other, p, signNow); s.Kept == 0 || s.Made == 0 {
 			t.Errorf("with one other key: made %d, kept %d", s.Made, s.Kept)
