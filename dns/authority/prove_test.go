@@ -2,6 +2,7 @@ package authority
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -129,4 +130,53 @@ func stepAside(t *rapid.T, set *zone.Set, q *dns.Message) {
 		t.Fatal(err)
 	}
 	sameLanes(t, set, wire, DefaultUDPSize)
+}
+
+// signedHosts is a signed zone as large ones are, and questions about names that
+// are there, that are not, and about a type that is not.
+func signedHosts(t fataler, k *dns.SigningKey, p zone.SignPolicy) (set *zone.Set, queries map[string][]byte) {
+	var text strings.Builder
+	text.WriteString("$TTL 60\n@ SOA ns1 host 1 2 3 4 5\n@ NS ns1\nns1 A 192.0.2.1\n")
+	for i := range 2000 {
+		text.WriteString("host" + strconv.Itoa(i) + " A 192.0.2.1\n")
+	}
+	z, _, err := zone.Load(strings.NewReader(text.String()), zone.ReadOptions{Origin: k.Owner})
+	if err != nil {
+		t.Fatal(err)
+	}
+	queries = map[string][]byte{}
+	for name, kind := range map[string]dns.Type{"host7": dns.TypeA, "no": dns.TypeA, "no.such.host8": dns.TypeA, "host9": dns.TypeTXT} {
+		q := dns.NewQuery(1, dns.MustParseName(name+".test."), kind)
+		q.EDNS = &dns.EDNS{UDPSize: 1232, DO: true}
+		if queries[name+" "+kind.String()], err = q.Append(nil, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return signedSet(t, z, k, p), queries
+}
+
+// TestProofsAllocateNothing: NSEC records are copied as all else is.
+func TestProofsAllocateNothing(t *testing.T) {
+	set, queries := signedHosts(t, signingKey(t, "test."), zone.SignPolicy{})
+	out := make([]byte, 0, 1232)
+	for what, wire := range queries {
+		if n := testing.AllocsPerRun(100, func() { Respond(set, out, wire, DefaultUDPSize) }); n != 0 {
+			t.Errorf("%s: %v allocations", what, n)
+		}
+	}
+}
+
+func BenchmarkSigned(b *testing.B) {
+	k := signingKey(b, "test.")
+	for chain, p := range map[string]zone.SignPolicy{"NSEC": {}, "NSEC3": {NSEC3: true}} {
+		set, queries := signedHosts(b, k, p)
+		for what, wire := range queries {
+			b.Run(chain+" "+what, func(b *testing.B) {
+				out := make([]byte, 0, 1232)
+				for b.Loop() {
+					Respond(set, out, wire, DefaultUDPSize)
+				}
+			})
+		}
+	}
 }

@@ -155,6 +155,11 @@ func (q *plainQuery) answer(dst []byte) []byte {
 		}
 		dst = q.zone.AppendDenial(dst, q.nameLen)
 		authorities = 1
+		if p.Proved {
+			n := 0
+			dst, n = q.zone.AppendProof(dst, q.lower[:q.nameLen], p)
+			authorities += n
+		}
 	}
 	if q.edns {
 		dst = q.appendOPT(dst)

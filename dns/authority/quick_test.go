@@ -166,8 +166,8 @@ func TestQuickly(t *testing.T) {
 		{"blocked.star.example.test.", dns.TypeA, false, true},
 		{"a.signed.test.", dns.TypeA, true, true},
 		{"no.signed.test.", dns.TypeA, false, true},
-		{"no.signed.test.", dns.TypeA, true, false}, // a proof
-		{"a.signed.test.", dns.TypeAAAA, true, false},
+		{"no.signed.test.", dns.TypeA, true, true}, // with a proof
+		{"a.signed.test.", dns.TypeAAAA, true, true},
 		{"b.example.test.", dns.TypeA, false, false},     // an alias
 		{"x.y.example.test.", dns.TypeA, false, false},   // a delegation
 		{"x.d.example.test.", dns.TypeA, false, false},   // a DNAME

@@ -49,27 +49,28 @@ func appendKey[N ~string | ~[]byte](dst []byte, name N, skip int) []byte {
 // nameOfKey gives the name that a key stands for, in lower case.
 func nameOfKey(key []byte, apex dns.Name) dns.Name {
 	var name [dns.MaxNameLen]byte
-	end := len(name) // the labels are written from the back
+	return dns.Name(appendNameOfKey(name[:0], key)) + apex
+}
+
+// appendNameOfKey appends the labels that a key stands for, without the apex.
+func appendNameOfKey(dst, key []byte) []byte {
 	for len(key) > 0 {
-		size := bytes.IndexByte(key, labelEnd)
-		label := key[:size]
-		key = key[size+1:]
-		var octets [dns.MaxLabelLen]byte
-		n := 0
-		for i := 0; i < size; i++ {
+		begin := bytes.LastIndexByte(key[:len(key)-1], labelEnd) + 1
+		label := key[begin : len(key)-1]
+		size := len(dst)
+		dst = append(dst, 0)
+		for i := 0; i < len(label); i++ {
 			c := label[i]
 			if c == keyEscape {
 				i++
 				c = label[i] - 1
 			}
-			octets[n] = c
-			n++
+			dst = append(dst, c)
 		}
-		end -= 1 + n
-		name[end] = byte(n)
-		copy(name[end+1:], octets[:n])
+		dst[size] = byte(len(dst) - size - 1)
+		key = key[:begin]
 	}
-	return dns.Name(name[end:]) + apex
+	return dst
 }
 
 // labelOf says where the label that begins at an octet of a key ends: so far goes

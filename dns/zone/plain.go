@@ -18,6 +18,8 @@ type Plain struct {
 	// Signatures are the RRSIG records beside them, where they were asked for.
 	Signatures      []byte
 	SignaturesCount int
+	// Proved says that behind a denial comes its proof, for AppendProof to write.
+	Proved bool
 	// Below is how many octets of the name stand before that of the wildcard's
 	// parent, where a wildcard answers; otherwise 0.
 	Below int
@@ -48,7 +50,7 @@ func (s *Set) FindWire(name []byte) *Zone {
 }
 
 // Plain answers a question about a name at or below the apex, in lower case and
-// wire form, when no delegation, alias or signed denial has to do with it. With
+// wire form, when no delegation, alias or hash has to do with it. With
 // signed it gives signatures as well. It allocates nothing.
 func (z *Zone) Plain(name []byte, t dns.Type, signed bool) Plain {
 	var buf [maxKey]byte
@@ -70,17 +72,20 @@ func (z *Zone) Plain(name []byte, t dns.Type, signed bool) Plain {
 	signed = signed && z.signed
 	encloser := c.encloser(key)
 	switch {
-	case signed:
-		return Plain{} // a denial has its proof
+	case signed && !z.nsec:
+		return Plain{} // a proof by hashes is not plain
 	case len(encloser) == len(key):
-		return Plain{Found: NoData}
+		return Plain{Found: NoData, Proved: signed}
 	}
 	if n, ok := z.wildcard(encloser); ok {
+		if signed {
+			return Plain{}
+		}
 		p := z.plainNode(n.body, t, false)
 		p.Below = octetsBelow(name, bytes.Count(key, []byte{labelEnd})-bytes.Count(encloser, []byte{labelEnd}))
 		return p
 	}
-	return Plain{Found: NoName}
+	return Plain{Found: NoName, Proved: signed}
 }
 
 // octetsBelow is how many octets the first labels of a name take.
@@ -114,10 +119,11 @@ func (z *Zone) plainNode(body []byte, t dns.Type, signed bool) Plain {
 		}
 		return p
 	}
-	if findSet(body, dns.TypeCNAME) != nil || signed && z.signed {
+	signed = signed && z.signed
+	if findSet(body, dns.TypeCNAME) != nil || signed && !z.nsec {
 		return Plain{}
 	}
-	return Plain{Found: NoData}
+	return Plain{Found: NoData, Proved: signed}
 }
 
 // addSignatures adds the RRSIG records that cover a type: those of one type

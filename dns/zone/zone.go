@@ -18,6 +18,7 @@ type Zone struct {
 
 	signed   bool // there are signatures
 	topDNAME bool // the apex owns a DNAME
+	nsec     bool // names that do not exist are denied by NSEC records
 	hashes   *hashIndex
 	denial   denial
 }
@@ -30,6 +31,7 @@ func newZone(named dns.Name, root *page, count tally) *Zone {
 	z.signed, z.topDNAME = z.Top().Has(dns.TypeRRSIG), z.Top().Has(dns.TypeDNAME)
 	z.denial = makeDenial(z)
 	z.hashes = makeHashIndex(z)
+	z.nsec = z.signed && z.hashes == nil && z.Top().Has(dns.TypeNSEC)
 	return z
 }
 
