@@ -117,7 +117,7 @@ func TestSequenceRefuses(t *testing.T) {
 		}
 	}
 	// A question's own types are no data.
-	s := sequence{zone: dns.MustParseName("example.test."), class: dns.ClassIN}
+	s := sequence{zone: dns.MustParseName("example.test."), class: dns.ClassIN, step: inWhole}
 	if _, err := s.next(dns.RR{Name: s.zone, Type: dns.TypeTSIG, Class: dns.ClassIN}); !errors.Is(err, ErrTransfer) {
 		t.Errorf("TSIG: %v", err)
 	}

@@ -263,12 +263,16 @@ func TestTraceOfLies(t *testing.T) {
 		last  string // of the last step
 		err   error
 	}{
-		"up to the root":            {exampleAddr, ns(".", "a.root.", "a.root.", rootAddr), 4, lame, dnsclient.ErrNoServers},
-		"up to the parent":          {exampleAddr, ns("test.", "ns.test.", "ns.test.", tldAddr), 4, lame, dnsclient.ErrNoServers},
-		"to itself":                 {exampleAddr, ns("example.test.", "ns1.example.test."), 4, lame, dnsclient.ErrNoServers},
-		"to another branch":         {exampleAddr, ns("sub.example.test.", "ns1.example.test."), 4, lame, dnsclient.ErrNoServers},
-		"to somebody else":          {tldAddr, ns("bank.", "ns.bank.", "ns.bank.", exampleAddr), 3, lame, dnsclient.ErrNoServers},
-		"an answer not its own":     {exampleAddr, func(_, m *dns.Message) *dns.Message { m.Authoritative = false; return m }, 4, lame, dnsclient.ErrNoServers},
+		"up to the root":        {exampleAddr, ns(".", "a.root.", "a.root.", rootAddr), 4, lame, dnsclient.ErrNoServers},
+		"up to the parent":      {exampleAddr, ns("test.", "ns.test.", "ns.test.", tldAddr), 4, lame, dnsclient.ErrNoServers},
+		"to itself":             {exampleAddr, ns("example.test.", "ns1.example.test."), 4, lame, dnsclient.ErrNoServers},
+		"to another branch":     {exampleAddr, ns("sub.example.test.", "ns1.example.test."), 4, lame, dnsclient.ErrNoServers},
+		"to somebody else":      {tldAddr, ns("bank.", "ns.bank.", "ns.bank.", exampleAddr), 3, lame, dnsclient.ErrNoServers},
+		"an answer not its own": {exampleAddr, func(_, m *dns.Message) *dns.Message { m.Authoritative = false; return m }, 4, lame, dnsclient.ErrNoServers},
+		"an answer beside a referral": {tldAddr, func(q, m *dns.Message) *dns.Message {
+			m.Answer = []dns.RR{dns.AddressRR(q.Question[0].Name, 60, netip.MustParseAddr("192.0.2.66"))}
+			return m
+		}, 3, lame, dnsclient.ErrNoServers},
 		"nothing at all":            {exampleAddr, func(q, _ *dns.Message) *dns.Message { return q.Reply(dns.RcodeSuccess) }, 4, lame, dnsclient.ErrNoServers},
 		"SERVFAIL":                  {tldAddr, func(q, _ *dns.Message) *dns.Message { return q.Reply(dns.RcodeServFail) }, 3, lame + " (SERVFAIL)", dnsclient.ErrNoServers},
 		"silence":                   {tldAddr, func(_, _ *dns.Message) *dns.Message { return nil }, 3, "timed out", dnsclient.ErrNoServers},
