@@ -21,6 +21,16 @@
 // done it: with a key of each zone that is made once and kept, and again before
 // the signatures end.
 //
+// # Updates, transfers and secondary zones
+//
+// Whoever signs with a key (RFC 8945) may change what the zone's policy grants to
+// the key (RFC 2136): the change is in the zone's journal, synced, before it is
+// confirmed, and stays on top of what settings and files make. Transfers (RFC
+// 5936, RFC 1995) go to the networks and keys of the policy; its servers, and
+// those that the NS records name, are told of changes (RFC 1996). A zone with
+// primaries is fetched from them, and kept. docs/explanation/zone-journal.md
+// tells more.
+//
 // # Serials
 //
 // The SOA's serial is the time at which the zone was made, in seconds since

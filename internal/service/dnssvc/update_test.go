@@ -536,3 +536,66 @@ func TestSignedAnswersFit(t *testing.T) {
 		q, verifier, _ = dns.SignTSIG(nil, wireOf(t, dns.NewQuery(1, name, dns.TypeTXT)), laptop, timeNow())
 	}
 }
+
+// FuzzSpecial sends whatever comes, unsigned and signed: nothing panics, answers are answers, and who has no key changes
+// nothing.
+func FuzzSpecial(f *testing.F) {
+	notify := dns.NewQuery(1, dynApex, dns.TypeSOA)
+	notify.Opcode = dns.OpcodeNotify
+	for _, m := range []*dns.Message{
+		message(addText(f, "a", "1")), notify, dns.NewQuery(1, dynApex, dns.TypeAXFR), dnsclient.NewIXFR(dynApex, 1), dns.NewQuery(1, dynApex, dns.TypeA),
+	} {
+		f.Add(wireOf(f, m), true)
+		f.Add(wireOf(f, m), false)
+	}
+	dir := f.TempDir()
+	path := filepath.Join(dir, "dyn.zone")
+	if err := os.WriteFile(path, []byte(dynFile), 0o600); err != nil {
+		f.Fatal(err)
+	}
+	opts := options()
+	opts.TSIG = []dns.TSIGKey{laptop}
+	opts.Zones = []Zone{{Name: "dyn.test", File: path, Policy: Policy{
+		Update: []Grant{{Key: laptop.Name, Grant: zone.Grant{Name: dynApex, Below: true}}}, TransferTo: []Access{{Key: laptop.Name}},
+	}}}
+	s, err := New(opts)
+	if err != nil {
+		f.Fatal(err)
+	}
+	before := s.current.Load()
+	from := dnsserver.Client{Remote: netip.MustParseAddrPort("192.0.2.1:1000"), Local: netip.MustParseAddrPort("192.0.2.53:53")}
+	f.Fuzz(func(t *testing.T, wire []byte, sign bool) {
+		if len(wire) < dns.HeaderLen || wire[2]&0x80 != 0 {
+			return
+		}
+		if sign {
+			if out, _, err := dns.SignTSIG(nil, wire, laptop, timeNow()); err == nil {
+				wire = out
+			}
+		}
+		for _, c := range []dnsserver.Client{{Transport: dnsserver.UDP, MaxUDP: 1232}, {Transport: dnsserver.TCP}} {
+			c.Remote, c.Local, c.Time = from.Remote, from.Local, timeNow()
+			all := [][]byte{inForce{s}.Respond(nil, wire, c)}
+			if messages, ok := (inForce{s}).Stream(wire, c); ok && c.Transport == dnsserver.TCP {
+				for m, err := range messages {
+					if err != nil {
+						t.Fatal(err)
+					}
+					all = append(all, m)
+					break
+				}
+			}
+			for _, out := range all {
+				if len(out) == 0 {
+					continue
+				}
+				if m, err := dns.Parse(out); err != nil || !m.Response || c.MaxUDP > 0 && len(out) > c.MaxUDP {
+					t.Fatalf("%x: %d octets, %v", out, len(out), err)
+				}
+			}
+		}
+		if s.current.Load() != before {
+			t.Fatal("something has changed, though nothing can be kept")
+		}
+	})
+}
