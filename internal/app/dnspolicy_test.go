@@ -64,7 +64,7 @@ courier.file = "courier.key"
 	for _, g := range opts.Update {
 		grants = append(grants, fmt.Sprint(g.Key, g.Name, g.Below, g.Types))
 	}
-	want := "laptop.a.test.false[] laptop.a.test.true[] laptop.a.test.false[TXT] laptop.home.a.test.false[A AAAA] courier.dyn.a.test.true[]"
+	want := "laptop.a.test.false [] laptop.a.test.true [] laptop.a.test.false [TXT] laptop.home.a.test.false [A AAAA] courier.dyn.a.test.true []"
 	if got := strings.Join(grants, " "); got != want {
 		t.Errorf("%s\nwant\n%s", got, want)
 	}
