@@ -81,6 +81,7 @@ func (t theirs) start(ctx context.Context, zoneFile string, _ bool) (running, er
 type ours struct {
 	binary, dir string
 	threads     int
+	access      string // further settings of [dns]: who may do what
 }
 
 func (ours) name() string { return "utopia" }
@@ -91,6 +92,7 @@ port-offset = %d
 [dns]
 zone-file = "bench.zone"
 dnssec = %q
+%s
 [web]
 enabled = false
 [socket]
@@ -124,7 +126,7 @@ func (u ours) start(ctx context.Context, zoneFile string, sign bool) (running, e
 	if !sign {
 		dnssec = "off"
 	}
-	text := fmt.Sprintf(settings, zoneName[:len(zoneName)-1], at.Addr(), int(at.Port())-dnsPort, dnssec)
+	text := fmt.Sprintf(settings, zoneName[:len(zoneName)-1], at.Addr(), int(at.Port())-dnsPort, dnssec, u.access)
 	if err := os.WriteFile(filepath.Join(dir, "utopia.toml"), []byte(text), 0o600); err != nil {
 		return running{}, err
 	}

@@ -50,6 +50,14 @@ sub      DS  4711 13 2 0123456789abcdef0123456789abcdef0123456789abcdef012345678
 $GENERATE 1-100 many A 10.0.0.$
 `
 
+// hostileAccess opens what is behind keys and networks, so that packets get there: transfers for all on this machine, and
+// updates with the key that those of the corpus name, and do not have.
+const hostileAccess = `transfer-to = ["127.0.0.0/8"]
+update = ["key key"]
+[dns.keys]
+key = { secret = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=" }
+`
+
 // mutateCommand throws mutated packets at our server, and is an error when it crashes, falls silent, answers what must
 // not be answered, or grows.
 func mutateCommand(ctx context.Context, o dnsOptions, dir string, out, progress io.Writer) (err error) {
@@ -59,7 +67,7 @@ func mutateCommand(ctx context.Context, o dnsOptions, dir string, out, progress 
 	}
 	starting, cancel := context.WithTimeout(ctx, startWithin)
 	defer cancel()
-	target, err := ours{binary: o.utopia, dir: dir, threads: o.threads}.start(starting, zone, true)
+	target, err := ours{binary: o.utopia, dir: dir, threads: o.threads, access: hostileAccess}.start(starting, zone, true)
 	if err != nil {
 		return err
 	}
