@@ -17,7 +17,7 @@ func newDNS(s *session) *cobra.Command {
 		Long: `These commands show and check the zones that the name server answers for: the domain's own, which Utopia makes
 from its settings and from dns.zone-file, and those of dns.zones in utopia.toml.`,
 	}
-	c.AddCommand(newDNSShow(s), newDNSCheck(s), newDNSDelegate(s), newDNSExplain(s))
+	c.AddCommand(newDNSShow(s), newDNSCheck(s), newDNSExport(s), newDNSDelegate(s), newDNSExplain(s))
 	return c
 }
 

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"io"
 	"path/filepath"
 	"strings"
 
@@ -91,6 +92,15 @@ func (a *App) Records(ctx context.Context, at control.At, each func(control.Reco
 		return err
 	}
 	return n.Records(ctx, at, each)
+}
+
+// Export writes a zone as a master file.
+func (a *App) Export(ctx context.Context, zone string, signed bool, w io.Writer) error {
+	n, err := a.zones()
+	if err != nil {
+		return err
+	}
+	return n.Export(ctx, zone, signed, w)
 }
 
 // Delegation says what the parent of a zone has to know of it.

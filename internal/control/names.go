@@ -19,6 +19,8 @@ type Names interface {
 	// Records calls each for the records of a zone at and below a name, in canonical order (RFC 4034 section 6.1) behind
 	// the SOA record, until each returns an error, which is passed on.
 	Records(ctx context.Context, at At, each func(Record) error) error
+	// Export writes a zone as a master file (RFC 1035 section 5); with signed, what comes of signing as well.
+	Export(ctx context.Context, zone string, signed bool, w io.Writer) error
 	// Delegation says what the parent of a zone has to know of it.
 	Delegation(ctx context.Context, zone string) (Delegation, error)
 	// Explain answers a question, and says how it came to the answer.
@@ -111,6 +113,7 @@ func handleNames(mux *http.ServeMux, handle func(string, func(*http.Request) (an
 	handle("GET /dns/explain", func(r *http.Request) (any, error) {
 		return in.Explain(r.Context(), Question{r.FormValue("name"), r.FormValue("type"), r.FormValue("dnssec") != ""})
 	})
+	mux.HandleFunc("GET /dns/export", func(w http.ResponseWriter, r *http.Request) { streamExport(w, r, in) })
 	mux.HandleFunc("GET /dns/records", func(w http.ResponseWriter, r *http.Request) { streamRecords(w, r, in) })
 }
 
@@ -137,6 +140,51 @@ func streamRecords(w http.ResponseWriter, r *http.Request, in Names) {
 	default:
 		_ = out.Encode(recordLine{Error: asError(err)})
 	}
+}
+
+// streamExport answers with a master file. What goes wrong behind its beginning breaks the answer off.
+func streamExport(w http.ResponseWriter, r *http.Request, in Names) {
+	out := &begun{to: w}
+	err := in.Export(r.Context(), r.FormValue("zone"), r.FormValue("signed") != "", out)
+	switch {
+	case err == nil:
+	case !out.yes:
+		reply(w, nil, err)
+	default:
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// begun is a writer that knows whether anything was written.
+type begun struct {
+	to  io.Writer
+	yes bool
+}
+
+func (b *begun) Write(p []byte) (int, error) {
+	b.yes = true
+	return b.to.Write(p)
+}
+
+// Export asks for a zone as a master file.
+func (c *Client) Export(ctx context.Context, zone string, signed bool, w io.Writer) error {
+	query := url.Values{"zone": {zone}}
+	if signed {
+		query.Set("signed", "1")
+	}
+	answer, err := c.send(ctx, "GET", "/dns/export?"+query.Encode(), nil)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	_, err = io.Copy(w, answer.Body)
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return fmt.Errorf("%w any more: it stopped while a zone was read", ErrNotRunning)
+	}
+	return err
 }
 
 // Zones lists the zones.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"reflect"
 	"strings"
@@ -30,6 +31,54 @@ func (s *scripted) Explain(_ context.Context, q Question) (Explanation, error) {
 	return Explanation{Question: q.Name, Steps: []Step{{"one", "RFC 1"}}, Code: "NOERROR", Own: true, Answer: []string{"a & b"}},
 		s.note("explain", q.Name, q.Type, map[bool]string{true: "dnssec"}[q.DNSSEC])
 }
+
+// Export writes as many lines as the zone's name says; of "n.broken." it fails behind them.
+func (s *scripted) Export(_ context.Context, zone string, signed bool, w io.Writer) error {
+	if err := s.note("export", zone, map[bool]string{true: "signed"}[signed]); err != nil {
+		return err
+	}
+	count := 0
+	fmt.Sscan(zone, &count)
+	for range count {
+		if _, err := io.WriteString(w, "a line\n"); err != nil {
+			return err
+		}
+	}
+	if strings.HasSuffix(zone, ".broken.") {
+		return &Error{Kind: NotFound, Message: "broken"}
+	}
+	return nil
+}
+
+func TestExport(t *testing.T) {
+	ctx := context.Background()
+	in := &scripted{}
+	c := serve(t, t.TempDir(), in, nil)
+	for zone, want := range map[string]int{"0.test.": 0, "1.test.": 1, "50000.test.": 50000} {
+		var b strings.Builder
+		if err := c.Export(ctx, zone, true, &b); err != nil || strings.Count(b.String(), "a line\n") != want {
+			t.Errorf("%s: %d lines, %v", zone, strings.Count(b.String(), "\n"), err)
+		}
+	}
+	if !strings.HasSuffix(in.asked[0], "signed") {
+		t.Errorf("asked %q", in.asked)
+	}
+	var told *Error
+	if err := c.Export(ctx, "0.broken.", false, io.Discard); !errors.As(err, &told) || told.Kind != NotFound {
+		t.Errorf("an error at once: %v", err)
+	}
+	if err := c.Export(ctx, "50000.broken.", false, io.Discard); !errors.Is(err, ErrNotRunning) {
+		t.Errorf("an error behind half of it: %v", err)
+	}
+	full := errors.New("the disk is full")
+	if err := c.Export(ctx, "50000.test.", false, failing{full}); !errors.Is(err, full) {
+		t.Errorf("nowhere to write: %v", err)
+	}
+}
+
+type failing struct{ err error }
+
+func (f failing) Write([]byte) (int, error) { return 0, f.err }
 
 // Records gives as many records as the name says; below "broken." it fails behind them.
 func (s *scripted) Records(_ context.Context, at At, each func(Record) error) error {

@@ -3,6 +3,7 @@ package dnssvc
 import (
 	"context"
 	"fmt"
+	"io"
 	"iter"
 	"slices"
 	"strings"
@@ -99,6 +100,23 @@ func below(z *zone.Zone, name dns.Name) iter.Seq[dns.RR] {
 			}
 		}
 	}
+}
+
+// Export writes a zone as a master file; with signed, what comes of signing as
+// well.
+func (s *Service) Export(_ context.Context, name string, signed bool, w io.Writer) error {
+	st := s.current.Load()
+	if name == "" {
+		name = st.own().name.String()
+	}
+	m, err := st.named(name)
+	if err != nil {
+		return err
+	}
+	if signed {
+		return zone.Write(w, m.zone)
+	}
+	return zone.Write(w, m.plain.WithSerial(m.zone.SOA().Serial))
 }
 
 // place finds the zone that is meant, and the name in it.

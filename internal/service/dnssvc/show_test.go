@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"net/netip"
 	"path/filepath"
 	"reflect"
@@ -12,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/network-utopia/utopia/dns"
+	"github.com/network-utopia/utopia/dns/zone"
 	"github.com/network-utopia/utopia/internal/control"
 )
 
@@ -170,6 +172,31 @@ func TestZoneList(t *testing.T) {
 	}
 	if _, err := Inspect(Options{Domain: "a..b"}); err == nil {
 		t.Error("a domain that is none")
+	}
+}
+
+func TestExport(t *testing.T) {
+	t.Parallel()
+	opts, _ := several(t, map[string]string{"a.test.": serial(7) + "www CNAME ns1\n", "b.test.": "nonsense\n"})
+	s := newService(t, opts)
+	for _, name := range []string{"", "A.test"} {
+		var b strings.Builder
+		if err := s.Export(t.Context(), name, name == "", &b); err != nil {
+			t.Fatal(err)
+		}
+		m := s.current.Load().own()
+		if name != "" {
+			m = s.current.Load().find(dns.MustParseName("a.test."))
+		}
+		again, _, err := zone.Load(strings.NewReader(b.String()), zone.ReadOptions{Origin: m.name})
+		if err != nil || !again.SameContent(m.zone) || again.SOA() != m.zone.SOA() {
+			t.Errorf("%q reads back otherwise: %v\n%s", name, err, b.String())
+		}
+	}
+	for _, bad := range []string{"b.test", "c.test", "a..b"} {
+		if err := s.Export(t.Context(), bad, false, io.Discard); err == nil {
+			t.Errorf("%s is exported", bad)
+		}
 	}
 }
 
