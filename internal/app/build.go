@@ -120,7 +120,7 @@ func (a *App) buildDNS(cfg *config.Config) (part, error) {
 	opts.Keep = a.folder.zones
 	opts.Host, opts.Log, opts.Transcript = a.opts.Host, a.log, a.observer.Recorder()
 	opts.Guard, opts.Meter = a.guards.byService[dnsName], a.observer.Meter(dnsName)
-	opts.TLSPort, opts.Certificates, opts.Roots = port(cfg, dnssvc.StandardTLSPort), a.authority(), a.authority().RootPool()
+	opts.Certificates, opts.Roots = a.authority(), a.authority().RootPool()
 	opts.Limited = &a.guards.responses
 	opts.Keys = zones.NewSigningKeys(a.folder.db.Keys())
 	opts.Before = a.names()
@@ -132,7 +132,9 @@ func (a *App) buildDNS(cfg *config.Config) (part, error) {
 		a.log.Error("a zone is not what its file says", "zone", f.Zone, "served as before", f.Kept, "err", f.Err)
 	}
 	// The files may have changed while the settings have not.
-	settings := []any{cfg.Domain, cfg.Address, opts.Port, opts.Records, cfg.DNS, opts.TSIG, service.Fingerprint()}
+	settings := []any{
+		cfg.Domain, cfg.Address, opts.Port, opts.Records, opts.Hosts, opts.Own, opts.HTTPSPort, cfg.DNS, opts.TSIG, service.Fingerprint(),
+	}
 	if opts.CookieSecretFile != "" {
 		text, err := os.ReadFile(opts.CookieSecretFile)
 		if err != nil {
@@ -153,11 +155,13 @@ func (a *App) names() *dnssvc.Service {
 func dnsOptions(cfg *config.Config) (dnssvc.Options, error) {
 	opts := dnssvc.Options{
 		Domain: cfg.Domain, Addresses: cfg.Address, Port: port(cfg, 53), Records: cfg.PublicAddresses(),
-		TTL: cfg.DNS.TTL.Std(), Signing: signing(cfg.DNS.DNSSEC),
+		TLSPort: port(cfg, dnssvc.StandardTLSPort),
+		TTL:     cfg.DNS.TTL.Std(), Signing: signing(cfg.DNS.DNSSEC),
 		Rotate: cfg.DNS.Rotate, NSID: cfg.DNS.NSID, RateLimit: cfg.DNS.RateLimit, Slip: cfg.DNS.Slip,
 		// What these get they asked for, or another of our own clients did: who forges their addresses is within reach.
 		Unlimited: append(dnssvc.Loopback(), cfg.DNS.RecursiveFor...),
 	}
+	ownRecords(cfg, &opts)
 	if cfg.DNS.CookieSecretFile != "" {
 		opts.CookieSecretFile = cfg.Resolve(cfg.DNS.CookieSecretFile)
 	}
@@ -165,6 +169,24 @@ func dnsOptions(cfg *config.Config) (dnssvc.Options, error) {
 		opts.ZoneFiles = []string{cfg.Resolve(cfg.DNS.ZoneFile)}
 	}
 	return opts, dnsPolicy(cfg, &opts)
+}
+
+// ownRecords are those that the services need that are switched on: each says which.
+func ownRecords(cfg *config.Config, opts *dnssvc.Options) {
+	if cfg.Web.Enabled {
+		https := port(cfg, websvc.StandardHTTPSPort)
+		opts.Hosts, opts.HTTPSPort = append(opts.Hosts, websvc.Hosts()...), https
+		for _, r := range websvc.Records(https, cfg.Web.RedirectToHTTPS) {
+			opts.Own = append(opts.Own, dnssvc.Own(r))
+		}
+	}
+	// These have a name already, and nothing else that would send anybody there.
+	if cfg.Mail.Enabled {
+		opts.Hosts = append(opts.Hosts, "mail")
+	}
+	if cfg.FTP.Enabled {
+		opts.Hosts = append(opts.Hosts, "ftp")
+	}
 }
 
 func signing(dnssec string) dnssvc.Signing {

@@ -3,8 +3,9 @@
 // zone files, and answers from it over UDP,
 // TCP, TLS and, where somebody hands it their requests, HTTPS.
 //
-// The zone has an SOA and an NS record, and addresses at the domain itself and
-// at www, ns1, mail and ftp. Where a zone file has records of a name and type,
+// The zone has an SOA and an NS record, addresses at ns1 and at the hosts of the
+// domain's services, what these need beside (Options.Own), and what tells of TLS
+// and HTTPS (RFC 9461). Where a zone file has records of a name and type,
 // those stand and ours of the same name and type do not; A and AAAA count as
 // one type here, so that a host whose IPv4 address the user sets does not keep
 // our IPv6 address. A CNAME, DNAME or delegation of the user's at a name leaves
@@ -107,6 +108,8 @@ type Meter interface {
 type Options struct {
 	Domain    string
 	Records   []netip.Addr  // the addresses that the domain's records give
+	Hosts     []string      // the names within the domain that have these addresses, beside ns1: "@" for the domain itself, "www"
+	Own       []Own         // further records of the domain, which its services need
 	TTL       time.Duration // of our records, whole seconds; DefaultTTL when zero
 	ZoneFiles []string      // master files with more records of the domain; what they $INCLUDE lies beside or below them
 	Signing   Signing       // of the domain's own zone
@@ -132,6 +135,7 @@ type Options struct {
 	Addresses []netip.Addr // to listen on
 	Port      uint16       // with the offset; 0 takes any free one
 	TLSPort   uint16       // the same, for TLS
+	HTTPSPort uint16       // at which somebody hands it the requests of HTTPS, for the records that say so; 0 for nobody
 
 	Certificates Certificates   // nil for no TLS
 	Roots        *x509.CertPool // what Check verifies our certificate against; nil for not verifying

@@ -33,7 +33,8 @@ var loopback = netip.MustParseAddr("127.0.0.1")
 func options() Options {
 	return Options{
 		Domain: "networkutopia.test", Addresses: []netip.Addr{loopback}, Records: []netip.Addr{loopback},
-		Host: host.NewOS(host.OSOptions{}),
+		Hosts: []string{"@", "www", "mail", "ftp"},
+		Host:  host.NewOS(host.OSOptions{}),
 	}
 }
 
