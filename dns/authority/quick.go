@@ -156,7 +156,7 @@ func (q *plainQuery) answer(dst []byte) []byte {
 		dst = q.zone.AppendDenial(dst, q.nameLen)
 		authorities = 1
 		if p.Proved {
-			n := 0
+			var n int
 			dst, n = q.zone.AppendProof(dst, q.lower[:q.nameLen], p)
 			authorities += n
 		}

@@ -61,6 +61,28 @@ func TestSignSpelling(t *testing.T) {
 		t.Errorf("%s, %d made", again.Zone.Top().Name(), again.Made)
 	}
 	checkSignatures(t, again.Zone, keys, signNow)
+	// Of the zone's own name alone: no signature is another, and the name is.
+	plain, _ := load(t, "@ 60 SOA ns1 host 1 2 3 4 5\n@ 60 NS ns1\nns1 60 A 192.0.2.1\n")
+	before := sign(t, plain, nil, keys, SignPolicy{}, signNow).Zone
+	loud, _ := load(t, "EXAMPLE.test. 60 SOA ns1.example.test. host.example.test. 1 2 3 4 5\n@ 60 NS ns1\nns1 60 A 192.0.2.1\n")
+	if s := sign(t, loud, before, keys, SignPolicy{}, signNow); s.Zone.Top().Name().String() != "EXAMPLE.test." || s.Made != 0 {
+		t.Errorf("%s, %d made", s.Zone.Top().Name(), s.Made)
+	}
+}
+
+// TestSignOtherTimes: signatures of a policy with other times are not taken over.
+func TestSignOtherTimes(t *testing.T) {
+	t.Parallel()
+	z, _ := load(t, head)
+	keys := []*dns.SigningKey{signKeyOf(t, csk)}
+	before := sign(t, z, nil, keys, SignPolicy{}, signNow)
+	for what, p := range map[string]SignPolicy{
+		"backdated": {Backdate: 2 * time.Hour}, "longer": {Validity: DefaultValidity + time.Hour, Refresh: DefaultRefresh + time.Hour},
+	} {
+		if s := sign(t, z, before.Zone, keys, p, signNow); s.Kept != 0 || s.Made != before.Made {
+			t.Errorf("%s: made %d, kept %d", what, s.Made, s.Kept)
+		}
+	}
 }
 
 // TestSignBelowTop: a DNAME at the zone's own name hides all below it, a
@@ -71,6 +93,7 @@ func TestSignBelowTop(t *testing.T) {
 	for text, want := range map[string][]string{
 		"@ DNAME other.test.\na A 192.0.2.1\na.b A 192.0.2.1\n":  {"example.test."},
 		"*.w NS ns1\nx.*.w A 192.0.2.1\n":                        {"example.test.", "ns1.example.test.", "*.w.example.test.", "x.*.w.example.test."},
+		"c NS ns1\na.c DNAME ns1\nb.c A 192.0.2.1\n":             {"example.test.", "c.example.test.", "ns1.example.test."},
 		"c NS ns1\na.c NS ns1\nb.a.c A 192.0.2.1\nd A 192.0.2.1": {"example.test.", "c.example.test.", "d.example.test.", "ns1.example.test."},
 	} {
 		z, _ := load(t, head+text+"\n")
