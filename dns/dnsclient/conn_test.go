@@ -121,20 +121,25 @@ func TestConnOverUDP(t *testing.T) {
 		ports[d.from.Port] = true
 		mu.Unlock()
 		m := answerTo(t, d.wire)
-		m.Truncated = true
+		m.Truncated = d.nth > 4
 		d.reply(pack(t, m))
 	}, truthful(t))
 	conn := New(patient()).Connect(r.addr)
 	defer conn.Close()
 	for range 4 {
-		if a, err := conn.Exchange(t.Context(), testQuery()); err != nil || a.Network != "tcp" {
+		if a, err := conn.Exchange(t.Context(), testQuery()); err != nil || a.Network != "udp" {
 			t.Fatalf("%+v, %v", a, err)
 		}
 	}
 	mu.Lock()
-	defer mu.Unlock()
 	if len(ports) < 2 {
 		t.Errorf("four questions from the ports %v", ports)
+	}
+	mu.Unlock()
+	for range 2 {
+		if a, err := conn.Exchange(t.Context(), testQuery()); err != nil || a.Network != "tcp" {
+			t.Fatalf("%+v, %v", a, err)
+		}
 	}
 }
 
@@ -156,5 +161,28 @@ func TestConnTakesManyAtOnce(t *testing.T) {
 	wg.Wait()
 	if n := r.asks.Load(); n != 1 {
 		t.Errorf("%d connections", n)
+	}
+}
+
+// Where a message was left unread there is no telling where the next begins: the connection is not used again.
+func TestConnAfterAMessageTooLong(t *testing.T) {
+	t.Parallel()
+	r := newResponder(t, nil, func(c net.Conn, nth int) {
+		if nth == 1 {
+			if readFrame(c) != nil {
+				c.Write(frame(make([]byte, 200)))
+			}
+		}
+		truthful(t)(c, nth)
+	})
+	opts := patient()
+	opts.TCP, opts.Tries, opts.MaxMessage = true, 1, 100
+	conn := New(opts).Connect(r.addr)
+	defer conn.Close()
+	if _, err := conn.Exchange(t.Context(), testQuery()); !errors.Is(err, ErrTooLong) {
+		t.Fatal(err)
+	}
+	if a, err := conn.Exchange(t.Context(), testQuery()); err != nil || a.Ignored != 0 || r.asks.Load() != 2 {
+		t.Errorf("%+v, %v, %d connections", a, err, r.asks.Load())
 	}
 }

@@ -240,6 +240,12 @@ func TestHTTPSWithoutAnAnswer(t *testing.T) {
 		want  error
 	}{
 		"404": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404) }, ErrHTTP},
+		"404 with an answer": {func(w http.ResponseWriter, r *http.Request) {
+			question, _ := io.ReadAll(r.Body)
+			w.Header().Set("Content-Type", "application/dns-message")
+			w.WriteHeader(404)
+			w.Write(pack(t, answerTo(t, question)))
+		}, ErrHTTP},
 		"redirected": {func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
 		}, ErrHTTP},
