@@ -41,13 +41,14 @@ func (s *Service) openZones() {
 	s.live = live{ledgers: map[dns.Name]*ledger{}, followers: map[dns.Name]*follower{}}
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.stopTelling = s.tellers.start()
-	old := s.current.Load()
-	next := *old
+	next := *s.current.Load()
 	next.zones = slices.Clone(next.zones)
 	for i, m := range next.zones {
 		next.zones[i] = s.open(&next, m, nil)
 	}
-	if err := s.enforce(old, &next); err != nil {
+	// Nothing was answered from before: a serial of then is not that of a version
+	// which somebody has.
+	if err := s.enforce(&state{}, &next); err != nil {
 		next.Log.Error("the zones do not fit together", "err", err) // cannot happen: they did before
 	}
 }

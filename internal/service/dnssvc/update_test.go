@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -302,6 +303,91 @@ func TestUpdateThatCannotBeKept(t *testing.T) {
 	}
 	if a, b := texts(t, s, "a"), texts(t, s, "b"); a != `NOERROR "1"` || b != `NOERROR "1"` {
 		t.Error(a, b)
+	}
+}
+
+// frailFolder is a folder whose files cannot be synced while failing is set.
+type frailFolder struct {
+	disk.Folder
+	failing atomic.Bool
+}
+
+type frailFile struct {
+	disk.File
+	folder *frailFolder
+}
+
+func (f *frailFolder) Create(name string) (disk.File, error) {
+	file, err := f.Folder.Create(name)
+	return frailFile{file, f}, err
+}
+
+func (f frailFile) Sync() error {
+	if f.folder.failing.Load() {
+		return errors.New("the disk is gone")
+	}
+	return f.File.Sync()
+}
+
+// TestSyncThatFails: an update that was written and not synced is not confirmed, and not answered from.
+func TestSyncThatFails(t *testing.T) {
+	t.Parallel()
+	opts, _ := dynamic(t, t.TempDir())
+	inside, err := disk.Open(t.TempDir(), disk.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = inside.Close() })
+	folder := &frailFolder{Folder: inside}
+	opts.Keep = zones.New(folder)
+	s := started(t, opts)
+	folder.failing.Store(true)
+	if got, _ := send(t, s, "udp", message(addText(t, "a", "1")), &laptop); got != "SERVFAIL" {
+		t.Error(got)
+	}
+	folder.failing.Store(false)
+	if got, _ := send(t, s, "udp", message(addText(t, "b", "1")), &laptop); got != "SERVFAIL" {
+		t.Error("a sync that failed is tried again: ", got)
+	}
+	if a, serial := texts(t, s, "a"), serialOf(t, s); a != "NXDOMAIN" || serial != 1 {
+		t.Error(a, serial)
+	}
+	next := opts
+	next.Before = s
+	if !s.Replace(newService(t, next)) {
+		t.Fatal("not replaced")
+	}
+	if got, _ := send(t, s, "udp", message(addText(t, "b", "1")), &laptop); got != "NOERROR" {
+		t.Error("after a reload: ", got)
+	}
+	if got := texts(t, s, "b"); got != `NOERROR "1"` {
+		t.Error(got)
+	}
+}
+
+// TestNoHistoryOfWhatWasNeverServed: a file that changed while the server was away, without a new serial, is no version
+// that anybody has.
+func TestNoHistoryOfWhatWasNeverServed(t *testing.T) {
+	t.Parallel()
+	opts, path := dynamic(t, t.TempDir())
+	s := newService(t, opts)
+	if err := s.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := send(t, s, "udp", message(addText(t, "a", "1")), &laptop); got != "NOERROR" {
+		t.Fatal(got)
+	}
+	if err := s.Stop(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(dynFile+"b TXT 1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s = started(t, opts)
+	for serial := range uint32(3) {
+		if _, tr := fetch(t, s, dnsclient.NewIXFR(dynApex, serial), &courier, true); tr.Kind() != dnsclient.TransferWhole || tr.Serial() != 3 {
+			t.Errorf("since %d: %s of serial %d", serial, tr.Kind(), tr.Serial())
+		}
 	}
 }
 
