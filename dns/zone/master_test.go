@@ -190,7 +190,8 @@ func TestReadInclude(t *testing.T) {
 func TestReadLimits(t *testing.T) {
 	t.Parallel()
 	record := func(n int) string { return strings.Repeat("a 1 A 192.0.2.1\n", n) }
-	self := fstest.MapFS{"self.db": {Data: []byte("$INCLUDE self.db\n")}, "a.db": {Data: []byte(record(1))}}
+	self := fstest.MapFS{"self.db": {Data: []byte("$INCLUDE self.db\n")}, "a.db": {Data: []byte(record(1))},
+		"b.db": {Data: []byte("$INCLUDE a.db\n")}, "c.db": {Data: []byte("$INCLUDE b.db\n")}}
 	for _, tt := range []struct {
 		name     string
 		opts     ReadOptions
@@ -204,6 +205,7 @@ func TestReadLimits(t *testing.T) {
 		{"generate", ReadOptions{MaxGenerate: 3}, "$GENERATE 1-3 a$ 1 A 192.0.2.$\n", "$GENERATE 1-4 a$ 1 A 192.0.2.$\n", "makes 4 records; 3 is the most"},
 		{"generate against records", ReadOptions{MaxRecords: 3}, "$GENERATE 1-3 a$ 1 A 192.0.2.$\n", "$GENERATE 1-4 a$ 1 A 192.0.2.$\n", "more than 3 records"},
 		{"includes", ReadOptions{MaxIncludes: 3, Include: self}, strings.Repeat("$INCLUDE a.db\n", 3), strings.Repeat("$INCLUDE a.db\n", 4), "more than 3 files are included"},
+		{"depth of three", ReadOptions{MaxDepth: 3, Include: self}, "$INCLUDE b.db\n", "$INCLUDE c.db\n", "b.db:1:1: more than 3 files include one another"},
 		{"depth", ReadOptions{MaxDepth: 2, Include: self}, "$INCLUDE a.db\n", "$INCLUDE self.db\n", "self.db:1:1: more than 2 files include one another"},
 	} {
 		tt.opts.Origin, tt.opts.File = origin, "zone.db"
