@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -106,7 +108,8 @@ func (p *pair) update(name string) {
 func TestNotify(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPair(t, dir, nil)
+		log := &logged{}
+		p := newPair(t, dir, func(p *pair) { p.aOptions.Log = slog.New(slog.NewTextHandler(log, nil)) })
 		p.start(p.b)
 		p.wants("before the primary is there", "SERVFAIL")
 		time.Sleep(time.Second)
@@ -118,7 +121,10 @@ func TestNotify(t *testing.T) {
 			time.Sleep(time.Second)
 			p.wants("after an update", fmt.Sprint("true ", 2+i))
 		}
-		if n := p.b.current.Load().find(dynApex).past.Len(); n < 3 {
+		if n := p.b.current.Load().find(dynApex).past.Len(); n != 5 {
+			t.Errorf("%d differences can be handed on", n)
+		}
+		if n := log.count("kind=incremental"); n != 5 {
 			t.Errorf("%d differences have come", n)
 		}
 	})
@@ -296,3 +302,21 @@ func TestNotifyGoesOn(t *testing.T) {
 type exchanges struct{ n atomic.Int64 }
 
 func (e *exchanges) Add(_ string, n, _, _ int) { e.n.Add(int64(n)) }
+
+// logged keeps what is logged.
+type logged struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *logged) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *logged) count(s string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Count(l.text.String(), s)
+}

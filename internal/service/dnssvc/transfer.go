@@ -49,7 +49,6 @@ func (f inForce) Stream(query []byte, from dnsserver.Client) (iter.Seq2[[]byte, 
 			yield(signed(nil, r, signer, now, dns.MaxMessageLen), nil)
 			return
 		}
-		st.Log.Info("a zone is transferred", "zone", m.Question[0].Name.String(), "to", from.Remote.String(), "key", keyOf(signer).String(), "kind", t.Kind.String())
 		t.Messages()(yield)
 	}, true
 }
@@ -88,5 +87,7 @@ func (st *state) transfer(m *dns.Message, from dnsserver.Client, signer *dns.TSI
 	if code != dns.RcodeSuccess {
 		return nil, failure(m, code, 0)
 	}
+	st.Log.Info("a zone is transferred", "zone", z.name.String(), "to", from.Remote.String(), "over", from.Transport.String(),
+		"key", keyOf(signer).String(), "kind", t.Kind.String())
 	return t, nil
 }
