@@ -159,6 +159,10 @@ func (c *zoneCheck) enquire(enabled bool) {
 
 // file tells what the files of a zone come to.
 func (c *zoneCheck) file(z control.Zone) {
+	if z.Role == "secondary" {
+		c.add(z.Name, "file", OutcomeDoesNotApply, "it is fetched from its primaries", "")
+		return
+	}
 	for _, w := range z.Warnings {
 		c.add(z.Name, "file", OutcomeOK, c.short(w), "")
 	}
@@ -182,6 +186,9 @@ func (c *zoneCheck) served(z control.Zone) {
 	switch {
 	case !ok:
 		c.add(z.Name, what, OutcomeWrong, "the running instance does not know it", "utopia reload makes it read its settings anew")
+		return
+	case running.State == "missing" && z.Role == "secondary":
+		c.add(z.Name, what, OutcomeWrong, "it could not be fetched, or has expired: questions about it get SERVFAIL", "see the log")
 		return
 	case running.State == "missing":
 		c.add(z.Name, what, OutcomeWrong, "questions about it get SERVFAIL", "mend its file; then: utopia reload")

@@ -60,7 +60,7 @@ type At struct {
 // Zone is what is known of a zone.
 type Zone struct {
 	Name     string   `json:"name"` // with its final dot
-	Role     string   `json:"role"` // domain: the domain's own; primary: another that is kept here
+	Role     string   `json:"role"` // domain: the domain's own; primary: another that is kept here; secondary: one that is fetched
 	Files    []string `json:"files,omitempty"`
 	State    string   `json:"state"`              // served; kept: as it was before its file got an error; missing: not served
 	Problems []string `json:"problems,omitempty"` // why it is not as its files would have it
@@ -76,6 +76,8 @@ const (
 	FromUtopia = "utopia" // made for the domain
 	FromDNSSEC = "dnssec" // made when the zone was signed
 	FromUpdate = "update" // put in while the zone was served
+
+	FromTransfer = "transfer" // of a secondary zone: its primary has it
 )
 
 // Record is a record of a zone and where it comes from.

@@ -2,6 +2,7 @@ package dnssvc
 
 import (
 	"crypto/sha256"
+	"slices"
 	"strings"
 
 	"github.com/network-utopia/utopia/dns"
@@ -18,12 +19,16 @@ const maxOrigins = 100_000
 type origins struct {
 	places map[string]string // by key
 	rest   string            // of those that are not among them
+	base   *zone.Zone        // what is not in it came by updates; nil where that is not known
 }
 
 // origins finds the records at and below a name in the zone's files. Where a
 // file is no longer the one that the zone was made from, its lines say nothing.
 func (m *made) origins(name dns.Name) origins {
-	o := origins{places: map[string]string{}, rest: control.FromUpdate}
+	if len(m.primaries) > 0 {
+		return origins{rest: control.FromTransfer}
+	}
+	o := origins{places: map[string]string{}, rest: control.FromUpdate, base: m.base}
 	if !m.fileAlone {
 		o.rest = control.FromUtopia
 	}
@@ -37,12 +42,12 @@ func (m *made) origins(name dns.Name) origins {
 			}
 		})
 		if err != nil {
-			return origins{rest: "a file that has changed since"}
+			return origins{rest: "a file that has changed since", base: m.base}
 		}
 	}
 	switch {
 	case m.sum != [sha256.Size]byte(sum.Sum(nil)):
-		return origins{rest: "a file that has changed since"}
+		return origins{rest: "a file that has changed since", base: m.base}
 	case len(o.places) >= maxOrigins:
 		o.rest = "its file"
 	}
@@ -54,11 +59,24 @@ func (o origins) of(rr dns.RR) string {
 	if place := o.places[recordKey(rr)]; place != "" {
 		return place
 	}
+	if o.rest == control.FromTransfer {
+		return o.rest
+	}
 	switch rr.Type {
 	case dns.TypeRRSIG, dns.TypeNSEC, dns.TypeNSEC3, dns.TypeNSEC3PARAM, dns.TypeDNSKEY, dns.TypeCDS, dns.TypeCDNSKEY:
 		return control.FromDNSSEC
 	}
+	if rr.Type != dns.TypeSOA && o.base != nil && !owns(o.base, rr) {
+		return control.FromUpdate
+	}
 	return o.rest
+}
+
+// owns says whether a zone has a record.
+func owns(z *zone.Zone, rr dns.RR) bool {
+	node, _ := z.At(rr.Name)
+	set, _ := node.RRset(rr.Type)
+	return slices.ContainsFunc(set.Append(nil, rr.Name), rr.SameData)
 }
 
 // recordKey tells records apart. Their TTLs do not: those of a set are made one.

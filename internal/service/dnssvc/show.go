@@ -55,6 +55,9 @@ func describe(m *made, own bool) control.Zone {
 	if own {
 		z.Role = "domain"
 	}
+	if len(m.primaries) > 0 {
+		z.Role = "secondary"
+	}
 	if m.failed != nil {
 		z.State, z.Problems = "kept", strings.Split(m.failed.Error(), "\n")
 	}

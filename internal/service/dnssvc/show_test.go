@@ -108,8 +108,17 @@ func TestOrigins(t *testing.T) {
 			t.Errorf("%s: %s, want %s", line, got, want)
 		}
 	}
+	secondary := *m
+	secondary.primaries = []Server{{}}
+	rr, _ := dns.ParseRR("ns1 RRSIG A 15 3 60 20300101000000 20200101000000 1 @ aaaa", m.name, 60)
+	if got := secondary.origins(m.name).of(rr); got != control.FromTransfer || describe(&secondary, false).Role != "secondary" {
+		t.Errorf("of a secondary zone: %s", got)
+	}
 	writeFile(t, dir, "a.test.zone", "\n"+serial(1)) // the lines have moved
-	for _, line := range []string{"ns1 A 192.0.2.1", "x A 192.0.2.9"} {
+	if got := from("x A 192.0.2.9"); got != control.FromUpdate {
+		t.Errorf("not in the file that was read: %s", got)
+	}
+	for _, line := range []string{"ns1 A 192.0.2.1"} {
 		if got := from(line); got != "a file that has changed since" {
 			t.Errorf("%s of a file that has changed: %s", line, got)
 		}
@@ -123,17 +132,17 @@ func TestOrigins(t *testing.T) {
 // TestMaxOrigins has as many records as places are told of, and one more.
 func TestMaxOrigins(t *testing.T) {
 	t.Parallel()
-	for _, n := range []int{maxOrigins - 1, maxOrigins} {
+	for _, n := range []int{maxOrigins, maxOrigins + 1} {
 		text := fmt.Sprintf("@ 60 SOA ns1 h 1 2 3 4 5\n@ 60 NS ns1.other.test.\n$GENERATE 1-50000 a$ 60 A 192.0.2.1\n$GENERATE 1-%d b$ 60 A 192.0.2.1\n", n-50002)
 		opts, dir := several(t, map[string]string{"a.test.": text})
 		m := newService(t, opts).current.Load().find(dns.MustParseName("a.test."))
 		o := m.origins(m.name)
-		last := dns.AddressRR(dns.MustParseName(fmt.Sprintf("b%d.a.test.", n-50002)), 60, netip.MustParseAddr("192.0.2.9"))
-		want := control.FromUpdate
-		if n == maxOrigins {
+		last := dns.AddressRR(dns.MustParseName(fmt.Sprintf("b%d.a.test.", n-50002)), 60, netip.MustParseAddr("192.0.2.1"))
+		want := dir + "/a.test.zone:4:19"
+		if n > maxOrigins {
 			want = "its file"
 		}
-		if got := o.of(last); len(o.places) != n || got != want {
+		if got := o.of(last); len(o.places) != maxOrigins || got != want {
 			t.Errorf("%d records in %s: %d places, then %q, want %q", n, dir, len(o.places), got, want)
 		}
 	}
