@@ -239,6 +239,7 @@ func TestNslookupTalk(t *testing.T) {
 		"set type=A domain=example.test\nwww":    {head + www, "", 0},
 		"set type=A domain=example.test nosearch\nnx.example.test": {head + "** server can't find nx.example.test: NXDOMAIN\n", "", 1},
 		"nx.example.test\nset type=A\nwww.example.test":            {head + "** server can't find nx.example.test: NXDOMAIN\n" + head + www, "", 1},
+		"a..b\nset type=A\nnx.example.test":                        {head + "** server can't find nx.example.test: NXDOMAIN\n", "*** dns: name \"a..b\": empty label\n", 2},
 		"set bogus\nset\nset port=0\nset type=A\nwww.example.test": {head + www,
 			"*** unknown option -bogus\nhint: utopia nslookup --help lists them\n*** set needs an option: help lists them\n" +
 				"*** -port: \"0\" is no port: 1 to 65535\n", 0},

@@ -104,6 +104,9 @@ func (w *signedWorld) listen(change func(q, m *dns.Message) *dns.Message) {
 				w.t.Error(err)
 				return
 			}
+			if !q.CheckingDisabled || q.EDNS == nil || !q.EDNS.DO {
+				w.t.Errorf("%s: a resolver would keep to itself what it does not believe", dns.Summary(q))
+			}
 			m := authority.Answer(w.set, q)
 			if q.EDNS != nil {
 				m.EDNS = &dns.EDNS{UDPSize: 4096, DO: q.EDNS.DO}
