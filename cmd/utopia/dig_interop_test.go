@@ -131,7 +131,8 @@ func TestDigManyQuestionsAreDigs(t *testing.T) {
 	t.Parallel()
 	port := testServer(t, example(t))
 	file := filepath.Join(t.TempDir(), "questions")
-	const lines = "www.example.test\n# a comment\n; another\n\nmx.example.test MX +nostats\n+nocomments txt.example.test TXT alias.example.test\n"
+	// dig takes comments and empty lines for questions; those are left to TestDigFile.
+	const lines = "www.example.test\nmx.example.test MX +nostats\n+nocomments txt.example.test TXT\n"
 	if err := os.WriteFile(file, []byte(lines), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -54,11 +55,10 @@ func soa(q *dns.Message, serial uint32) *dns.Message {
 
 // Only an answer with authority, a good code and the SOA ends the wait; and only the answer to the question is one.
 func TestWaitForAsksUntilThereIsAuthority(t *testing.T) {
-	asked := 0
+	var asked atomic.Int32
 	at := respond(t, func(q *dns.Message) []*dns.Message {
-		asked++
 		r := soa(q, 42)
-		switch asked {
+		switch asked.Add(1) {
 		case 1:
 			r.Authoritative = false
 		case 2:
@@ -76,8 +76,8 @@ func TestWaitForAsksUntilThereIsAuthority(t *testing.T) {
 	})
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	if serial, err := WaitFor(ctx, at, "example.test."); err != nil || serial != 42 || asked != 4 {
-		t.Errorf("serial %d after %d questions: %v", serial, asked, err)
+	if serial, err := WaitFor(ctx, at, "example.test."); err != nil || serial != 42 || asked.Load() != 4 {
+		t.Errorf("serial %d after %d questions: %v", serial, asked.Load(), err)
 	}
 }
 
