@@ -490,3 +490,33 @@ func TestGuardOverUDP(t *testing.T) {
 		}
 	}
 }
+
+// TestGuardOfSpecialMessages: updates, notifications and transfers over UDP are not counted by the limit on responses, so
+// the guard has its say about them.
+func TestGuardOfSpecialMessages(t *testing.T) {
+	t.Parallel()
+	for _, over := range []dnsserver.Transport{dnsserver.UDP, dnsserver.TCP} {
+		for _, opcode := range []dns.Opcode{dns.OpcodeUpdate, dns.OpcodeNotify} {
+			for guarded, want := range map[bool]bool{false: true, true: over == dnsserver.TCP} {
+				opts := options()
+				opts.RateLimit = 200
+				if guarded {
+					opts.Guard = refusing{}
+				}
+				q := dns.NewQuery(1, dns.MustParseName("networkutopia.test."), dns.TypeSOA)
+				q.Opcode = opcode
+				wire, err := q.Append(nil, 0)
+				if err != nil {
+					t.Fatal(err)
+				}
+				from := dnsserver.Client{Remote: netip.AddrPortFrom(loopback, 5300), Transport: over}
+				if over == dnsserver.UDP {
+					from.MaxUDP = 1232
+				}
+				if out := (inForce{newService(t, opts)}).Respond(nil, wire, from); (len(out) > 0) != want {
+					t.Errorf("%s over %s, guarded %v: %d octets", opcode, over, guarded, len(out))
+				}
+			}
+		}
+	}
+}

@@ -40,8 +40,12 @@ func isTransfer(query []byte) bool {
 	return t == dns.TypeAXFR || t == dns.TypeIXFR
 }
 
-// special answers such a message.
+// special answers such a message. The limit on responses does not see it, so
+// over UDP the guard's rate holds.
 func (f inForce) special(st *state, dst, query []byte, from dnsserver.Client, now time.Time) []byte {
+	if from.Transport == dnsserver.UDP && st.Guard != nil && !st.Guard.AllowAt(from.Remote.Addr(), now) {
+		return dst
+	}
 	signer, answer, ok := st.verify(query, now)
 	if !ok {
 		return append(dst, answer...)

@@ -121,6 +121,44 @@ func TestJournalSurvives(t *testing.T) {
 	})
 }
 
+// TestShownSurvives: a killed process leaves what it wrote and did not sync. Who opens the journal then answers from that,
+// and a power cut later must not take it back.
+func TestShownSurvives(t *testing.T) {
+	t.Parallel()
+	all := versions(t, 3)
+	crashtest.Run(t, crashtest.Scenario[known]{
+		Work: func(d *crashtest.Disk) (k known, err error) {
+			k = known{-1, len(all) - 1}
+			j, _, err := New(d).Journal(apex)
+			if err != nil {
+				return k, err
+			}
+			if err := j.Begin(version(all[0])); err != nil {
+				return k, err
+			}
+			k.acknowledged = 0
+			for i := 1; i < len(all); i++ {
+				if _, err := j.Write(step(all, i)); err != nil {
+					return k, err
+				}
+			}
+			if err := j.Close(); err != nil { // as a process is killed: without a sync
+				return k, err
+			}
+			again, state, err := New(d).Journal(apex)
+			if err != nil {
+				return k, err
+			}
+			if k.acknowledged, err = versionOf(all, state); err != nil {
+				return k, err
+			}
+			d.Note("version %d shown", k.acknowledged)
+			return k, again.Close()
+		},
+		Check: func(d *crashtest.Disk, k known) error { return checkJournal(all, d, k) },
+	})
+}
+
 // TestGroupCommitSurvives writes steps in order, and commits them at the same time.
 func TestGroupCommitSurvives(t *testing.T) {
 	t.Parallel()

@@ -144,9 +144,10 @@ func (j *Journal) read() (State, error) {
 		if err := j.file.Truncate(j.end); err != nil {
 			return State{}, err
 		}
-		if err := j.file.Sync(); err != nil {
-			return State{}, err
-		}
+	}
+	// A killed process may have written what it did not sync. Others see it from now on, so it must stay.
+	if err := j.file.Sync(); err != nil {
+		return State{}, err
 	}
 	return s, nil
 }
