@@ -21,30 +21,91 @@ const (
 
 // page is a node of the tree: a leaf with items, or a branch of other pages.
 type page struct {
-	at       []uint32 // where each item begins in data, and where the last one ends
-	data     []byte   // items: the key behind its length in two octets, and in a leaf what belongs to it
-	children []*page  // of a branch: item i has the first key of child i, and nothing else
+	slots    []slot  // one for each item, and one that ends the last
+	skip     int     // octets that all keys which are searched begin with: those behind are the hints
+	data     []byte  // items: the key behind its length in two octets, and in a leaf what belongs to it
+	children []*page // of a branch: item i has the first key of child i, and nothing else
+}
+
+// slot says where an item begins in data (the lower half), and gives a hint of
+// its key (the upper half): four octets of it. What a search costs is the lines
+// of memory that it touches, and hints stand close together.
+type slot uint64
+
+func makeSlot(hint uint32, at int) slot { return slot(hint)<<32 | slot(at) }
+
+func (s slot) hint() uint32 { return uint32(s >> 32) }
+
+func (s slot) at() uint32 { return uint32(s) }
+
+// hintOf gives the octets of a key behind the first skip ones. Where there are
+// fewer than four, zeros stand for the rest: of two keys, the one with the lower
+// hint is the first, and with equal hints the keys decide.
+func hintOf(key []byte, skip int) uint32 {
+	if len(key) >= skip+4 {
+		return binary.BigEndian.Uint32(key[skip:])
+	}
+	var few [4]byte
+	copy(few[:], key[min(skip, len(key)):])
+	return binary.BigEndian.Uint32(few[:])
 }
 
 // item is a key with what belongs to it.
 type item struct{ key, body []byte }
 
-func (p *page) len() int { return len(p.at) - 1 }
+func (p *page) len() int { return len(p.slots) - 1 }
 
 func (p *page) key(i int) []byte {
-	start := p.at[i] + keySizeLen
-	return p.data[start : start+uint32(binary.BigEndian.Uint16(p.data[p.at[i]:]))]
+	at := p.slots[i].at()
+	start := at + keySizeLen
+	return p.data[start : start+uint32(binary.BigEndian.Uint16(p.data[at:]))]
 }
 
 func (p *page) body(i int) []byte {
 	key := p.key(i)
-	return p.data[p.at[i]+keySizeLen+uint32(len(key)) : p.at[i+1]]
+	return p.data[p.slots[i].at()+keySizeLen+uint32(len(key)) : p.slots[i+1].at()]
 }
 
-// find gives the first item whose key is not before the one looked for, and
-// whether it is that.
+// first is the first item that a search looks at. What is before the second
+// child of a branch can only be in the first, whatever that one's key is: it is
+// the apex in one page of each level, and has nothing in common with any other.
+func (p *page) first() int {
+	if p.children != nil {
+		return 1
+	}
+	return 0
+}
+
+// makeHints makes the hints of a page that has its items.
+func (p *page) makeHints() {
+	from, last := p.first(), p.len()-1
+	if from > last {
+		return
+	}
+	p.skip = common(p.key(from), p.key(last)) // and all between them
+	for i := from; i <= last; i++ {
+		p.slots[i] = makeSlot(hintOf(p.key(i), p.skip), int(p.slots[i].at()))
+	}
+}
+
+// common is how many octets two keys begin with alike.
+func common(a, b []byte) int {
+	n := 0
+	for n < len(a) && n < len(b) && a[n] == b[n] {
+		n++
+	}
+	return n
+}
+
+// find gives the first item, from p.first on, whose key is not before the one
+// looked for, and whether it is that.
 func (p *page) find(key []byte) (i int, exact bool) {
-	low, high := 0, p.len()
+	from, end := p.first(), p.len()
+	if from >= end {
+		return from, false
+	}
+	hint := hintOf(key, p.skip)
+	low, high := p.alike(from, hint)
 	for low < high {
 		mid := int(uint(low+high) >> 1)
 		switch c := bytes.Compare(p.key(mid), key); {
@@ -56,7 +117,34 @@ func (p *page) find(key []byte) (i int, exact bool) {
 			high = mid
 		}
 	}
+	// The hints know nothing of what stands before them.
+	if p.skip > 0 {
+		prefix := p.key(min(low, end-1))[:p.skip]
+		switch c := bytes.Compare(key[:min(p.skip, len(key))], prefix); {
+		case c < 0:
+			return from, false
+		case c > 0:
+			return end, false
+		}
+	}
 	return low, false
+}
+
+// alike gives the range of the items, from one on, that have a hint: those before
+// it have lower ones, those behind it higher ones.
+func (p *page) alike(from int, hint uint32) (low, high int) {
+	low, high = from, p.len()
+	for low < high {
+		mid := int(uint(low+high) >> 1)
+		if p.slots[mid].hint() < hint {
+			low = mid + 1
+		} else {
+			high = mid
+		}
+	}
+	for high = low; high < p.len() && p.slots[high].hint() == hint; high++ {
+	}
+	return low, high
 }
 
 // child gives the child that a key is in, if it is anywhere.
@@ -76,12 +164,12 @@ type pageWriter struct {
 
 func (w *pageWriter) add(it item, child *page) {
 	p := &w.open
-	if len(p.at) == 0 {
-		p.at = append(p.at, 0)
+	if len(p.slots) == 0 {
+		p.slots = append(p.slots, 0)
 	}
 	p.data = binary.BigEndian.AppendUint16(p.data, uint16(len(it.key)))
 	p.data = append(append(p.data, it.key...), it.body...)
-	p.at = append(p.at, uint32(len(p.data)))
+	p.slots = append(p.slots, makeSlot(0, len(p.data)))
 	if child != nil {
 		p.children = append(p.children, child)
 	}
@@ -93,11 +181,15 @@ func (w *pageWriter) add(it item, child *page) {
 // cut ends the page, which takes no more memory than it needs.
 func (w *pageWriter) cut() {
 	p := &w.open
-	if len(p.at) < 2 {
+	if len(p.slots) < 2 {
 		return
 	}
-	w.pages = append(w.pages, &page{slices.Clip(slices.Clone(p.at)), slices.Clip(slices.Clone(p.data)), slices.Clip(slices.Clone(p.children))})
-	p.at, p.data, p.children = p.at[:0], p.data[:0], p.children[:0]
+	made := &page{
+		slots: slices.Clip(slices.Clone(p.slots)), data: slices.Clip(slices.Clone(p.data)), children: slices.Clip(slices.Clone(p.children)),
+	}
+	made.makeHints()
+	w.pages = append(w.pages, made)
+	p.slots, p.data, p.children = p.slots[:0], p.data[:0], p.children[:0]
 }
 
 func (w *pageWriter) done() []*page {
@@ -115,7 +207,7 @@ func root(pages []*page) *page {
 		pages = w.done()
 	}
 	if len(pages) == 0 {
-		return &page{at: []uint32{0}}
+		return &page{slots: []slot{0}}
 	}
 	for pages[0].len() == 1 && pages[0].children != nil {
 		pages = pages[0].children

@@ -183,6 +183,39 @@ func TestTreeModel(t *testing.T) {
 	})
 }
 
+// TestFind compares the search by hints with one by keys alone: keys that begin alike or not, that are shorter than the
+// hints, or have the same ones.
+func TestFind(t *testing.T) {
+	t.Parallel()
+	octet := rapid.SampledFrom([]byte{0, 1, 'a', 'b', 0xff})
+	key := rapid.Custom(func(t *rapid.T) string {
+		begin := rapid.SampledFrom([]string{"", "a", "host", "host\x00\x00\x00\x00"}).Draw(t, "begin")
+		return begin + string(rapid.SliceOfN(octet, 0, 7).Draw(t, "rest"))
+	})
+	rapid.Check(t, func(t *rapid.T) {
+		keys := rapid.SliceOfNDistinct(key, 0, maxItems, rapid.ID).Draw(t, "keys")
+		slices.Sort(keys)
+		if rapid.Bool().Draw(t, "all alike") {
+			keys = slices.DeleteFunc(keys, func(k string) bool { return !strings.HasPrefix(k, "host") })
+		}
+		var leaf, branch pageWriter
+		for _, k := range keys {
+			leaf.add(item{[]byte(k), []byte("body")}, nil)
+			branch.add(item{key: []byte(k)}, &page{})
+		}
+		asked := append(keys, rapid.SliceOfN(key, 1, 20).Draw(t, "others")...)
+		for _, p := range slices.Concat(leaf.done(), branch.done()) {
+			for _, k := range asked {
+				want, there := slices.BinarySearch(keys[p.first():], k)
+				want += p.first()
+				if got, exact := p.find([]byte(k)); got != want || exact != there {
+					t.Fatalf("%q among %q: %d %v, want %d %v", k, keys, got, exact, want, there)
+				}
+			}
+		}
+	})
+}
+
 // TestShrunkTree: a zone that has shrunk does not keep the pages of its best days.
 func TestShrunkTree(t *testing.T) {
 	t.Parallel()
