@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"sync"
 	"sync/atomic"
 
 	"github.com/network-utopia/utopia/dns"
@@ -21,6 +22,7 @@ type Server struct {
 	opts    Options
 	loop    *serve.Loop
 	streams atomic.Int64 // responses of several messages that are being sent
+	groups  sync.Map     // *batch.Group by address, of sockets that share it
 }
 
 // New makes a server that serves nothing yet.

@@ -24,6 +24,7 @@ import (
 func (s *Server) ServePacket(pc net.PacketConn) error {
 	conn, err := batch.New(pc, batch.Options{
 		Size: s.opts.Batch, MaxDatagram: s.opts.MaxUDPQuery, MaxAnswer: s.opts.MaxUDPSize,
+		Group: s.group(pc.LocalAddr()),
 	})
 	if err != nil {
 		_ = pc.Close() // what matters is why
@@ -33,6 +34,12 @@ func (s *Server) ServePacket(pc net.PacketConn) error {
 		_ = udp.SetReadBuffer(s.opts.SocketBuffer) // as much as the system allows
 	}
 	return s.loop.ServePacket(pc, 1, func() func() error { return newReader(s, conn).read })
+}
+
+// group gives what the sockets at an address share.
+func (s *Server) group(address net.Addr) *batch.Group {
+	g, _ := s.groups.LoadOrStore(address.String(), &batch.Group{})
+	return g.(*batch.Group)
 }
 
 // reader is the goroutine of a socket, with what it uses for every batch.

@@ -40,6 +40,9 @@ type Options struct {
 	Size        int // datagrams at once, at most [MaxSize]
 	MaxDatagram int // octets kept of a datagram, at most 65,535; a longer one is cut off
 	MaxAnswer   int // octets of an answer that have their place from the beginning; longer ones are sent too
+
+	// Group is shared by the Conns of sockets that share an address. Nil: the system spreads the datagrams over them.
+	Group *Group
 }
 
 func (o Options) withDefaults() Options {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strconv"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -53,6 +54,7 @@ type system struct {
 	sent    int // of those that are queued: sent or failed
 	batch   []Datagram
 
+	group    *Group                // nil for none
 	quiet    int                   // datagrams since the scheduler was told of a call
 	sendmmsg func(fd uintptr) bool // trySend: made once, since a method value is an allocation
 }
@@ -64,7 +66,7 @@ func newSystem(conn *net.UDPConn, sock *host.DatagramSocket, opts Options) (*sys
 	}
 	n, control, apart := opts.Size, sock.ControlSize(), opts.MaxDatagram+stagger
 	s := &system{
-		raw: raw, sock: sock, most: opts.MaxDatagram, control: control, zones: map[uint32]string{},
+		raw: raw, sock: sock, group: opts.Group, most: opts.MaxDatagram, control: control, zones: map[uint32]string{},
 		in: make([]unix.Mmsghdr, n), data: make([]unix.Iovec, n), addresses: make([]address, n),
 		controls: make([]byte, n*control), buffers: make([]byte, n*apart), got: n,
 		out: make([]unix.Mmsghdr, n), answers: make([]unix.Iovec, n), of: make([]int, n),
@@ -96,7 +98,7 @@ func (s *system) serve(handle func(n int)) error {
 			return false
 		}
 		if s.failed == 0 {
-			handle(s.got)
+			s.handle(fd, handle)
 		}
 		return s.failed != 0 || s.got == len(s.in) // a new Read looks at the deadline, which else none may do for long
 	}
@@ -108,6 +110,28 @@ func (s *system) serve(handle func(n int)) error {
 			return fmt.Errorf("batch: %w", os.NewSyscallError("recvmmsg", s.failed))
 		}
 	}
+}
+
+// handle has a batch answered, and tells the group of it.
+func (s *system) handle(fd uintptr, answer func(n int)) {
+	if s.group == nil {
+		answer(s.got)
+		return
+	}
+	began := time.Now()
+	answer(s.got)
+	s.group.worked(s.got == len(s.in), began, time.Now(), func(toOne bool) error { return steerSockets(int(fd), toOne) })
+}
+
+// steerSockets has the first of the sockets that share an address with fd get all of its datagrams, or, as it is before
+// anybody asks for that, each socket those of some clients (SO_ATTACH_REUSEPORT_CBPF in socket(7)).
+func steerSockets(fd int, toOne bool) error {
+	if !toOne {
+		return os.NewSyscallError("setsockopt", unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DETACH_REUSEPORT_BPF, 0))
+	}
+	first := unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: 0} // the program's result is the socket's number
+	program := unix.SockFprog{Len: 1, Filter: &first}
+	return os.NewSyscallError("setsockopt", unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_REUSEPORT_CBPF, &program))
 }
 
 // tryReceive takes what is there; false when there is nothing.

@@ -22,11 +22,11 @@ import (
 func TestOptions(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ given, want Options }{
-		{Options{}, Options{DefaultSize, DefaultMaxDatagram, DefaultMaxAnswer}},
-		{Options{-1, -1, -1}, Options{DefaultSize, DefaultMaxDatagram, DefaultMaxAnswer}},
-		{Options{1, 1, 1}, Options{1, 1, 1}},
-		{Options{MaxSize, 65535, 65535}, Options{MaxSize, 65535, 65535}},
-		{Options{MaxSize + 1, 65536, 65536}, Options{MaxSize, 65535, 65535}},
+		{Options{}, Options{Size: DefaultSize, MaxDatagram: DefaultMaxDatagram, MaxAnswer: DefaultMaxAnswer}},
+		{Options{Size: -1, MaxDatagram: -1, MaxAnswer: -1}, Options{Size: DefaultSize, MaxDatagram: DefaultMaxDatagram, MaxAnswer: DefaultMaxAnswer}},
+		{Options{Size: 1, MaxDatagram: 1, MaxAnswer: 1}, Options{Size: 1, MaxDatagram: 1, MaxAnswer: 1}},
+		{Options{Size: MaxSize, MaxDatagram: 65535, MaxAnswer: 65535}, Options{Size: MaxSize, MaxDatagram: 65535, MaxAnswer: 65535}},
+		{Options{Size: MaxSize + 1, MaxDatagram: 65536, MaxAnswer: 65536}, Options{Size: MaxSize, MaxDatagram: 65535, MaxAnswer: 65535}},
 	} {
 		if got := c.given.withDefaults(); got != c.want {
 			t.Errorf("%+v means %+v, want %+v", c.given, got, c.want)
