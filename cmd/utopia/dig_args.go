@@ -299,7 +299,7 @@ func (p *digParser) setReverse(s string) error {
 	if !ok {
 		addr, err := netip.ParseAddr(s)
 		if err != nil {
-			return usage("-x: %q is no address\nhint: such as 192.0.2.1 or 2001:db8::1", s)
+			return notAddress(s)
 		}
 		full, _ := dnsclient.ReverseName(addr) // it is valid
 		name = full.String()

@@ -23,12 +23,14 @@ func newDNSDelegate(s *session) *cobra.Command {
 		Short: "Say what to enter at the registrar, and whether it is so already",
 		Long: `Delegate prints what the owner of a zone (the domain's own unless another is named) enters at its registrar, or
 whoever keeps the zone above writes into it: the name servers, the addresses of those within the zone (glue), and the DS
-records of a zone that is signed; in words, and as records.
+records of a zone that is signed; in words, and as records. A zone with names of addresses (PTR) is delegated by whoever
+gave the addresses instead, who can also enter such a name without delegating it.
 
 Then it asks the resolver of this machine, or --server, whether it is so already. Each check is ok, wrong, could not
 tell, or does not apply. It ends with 1 when something is wrong, and with 3 when the resolver could not tell.`,
 		Example: `  utopia dns delegate
-  utopia dns delegate example.org --server 9.9.9.9`,
+  utopia dns delegate example.org --server 9.9.9.9
+  utopia dns delegate 10.2.0.192.in-addr.arpa`,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: s.completeZones,
 		RunE: func(c *cobra.Command, args []string) error {
@@ -106,7 +108,11 @@ func (s *session) printDelegation(d control.Delegation, checks []app.Check) erro
 		s.printJSON(delegationJSON{d, checks})
 		return worst(checks)
 	}
-	s.print("At the registrar of %s enter\n\n", d.Zone)
+	if d.OfAddresses {
+		s.print("Whoever gave you the addresses enters for %s\n\n", d.Zone)
+	} else {
+		s.print("At the registrar of %s enter\n\n", d.Zone)
+	}
 	columns := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
 	for _, server := range d.Servers {
 		fmt.Fprintf(columns, "  name server\t%s\n", strings.Join(append([]string{server}, addressesOf(d, server)...), "\t"))
@@ -124,11 +130,28 @@ func (s *session) printDelegation(d control.Delegation, checks []app.Check) erro
 		fmt.Fprintf(columns, "%s\t%d\tIN\t%s\t%s\n", r.Name, r.TTL, r.Type, r.Data)
 	}
 	_ = columns.Flush()
+	s.printReverse(d)
 	if len(checks) == 0 {
 		return nil
 	}
 	s.print("\n")
 	return s.printChecks(checks)
+}
+
+// printReverse says what there is to do for names of addresses.
+func (s *session) printReverse(d control.Delegation) {
+	if len(d.Pointers) > 0 {
+		s.print("\nor, without a delegation, the name itself,\n\n")
+		for _, r := range d.Pointers {
+			s.print("%s  %d  IN  %s  %s\n", r.Name, r.TTL, r.Type, r.Data)
+		}
+	}
+	if len(d.Reverse) > 0 {
+		s.print("\nThe names of its addresses are delegated by whoever gave you these:\n\n")
+		for _, zone := range d.Reverse {
+			s.print("  utopia dns delegate %s\n", zone)
+		}
+	}
 }
 
 // addressesOf gives the glue of a server.

@@ -1,30 +1,37 @@
 package main
 
 import (
+	"net/netip"
+
 	"github.com/spf13/cobra"
 
+	"github.com/network-utopia/utopia/dns/dnsclient"
 	"github.com/network-utopia/utopia/internal/control"
 )
 
 func newDNSExplain(s *session) *cobra.Command {
 	var dnssec bool
+	var address string
 	c := &cobra.Command{
-		Use:   "explain NAME [TYPE]",
+		Use:   "explain NAME [TYPE] | -x ADDRESS",
 		Short: "Say step by step how the answer to a question comes about",
 		Long: `Explain has the name server answer a question (A records, where no type is given) from its zones, and prints what
 it did on the way: which zone it looked in, the cut, wildcard or alias that it met, what proves that something is not
 there; each step with the RFC that wants it so. It asks nobody else. A name without any dot is one within the domain.
+With -x it is asked for the name of an address (PTR).
 
 Without a running instance it answers from the files of the folder.`,
 		Example: `  utopia dns explain www
-  utopia dns explain nothing.example.org MX --dnssec`,
-		Args:              cobra.RangeArgs(1, 2),
+  utopia dns explain nothing.example.org MX --dnssec
+  utopia dns explain -x 127.0.0.1`,
+		Args:              cobra.MaximumNArgs(2),
 		ValidArgsFunction: completeExplain,
 		RunE: func(c *cobra.Command, args []string) error {
-			q := control.Question{Name: args[0], Type: "A", DNSSEC: dnssec}
-			if len(args) > 1 {
-				q.Type = args[1]
+			q, err := explained(args, address)
+			if err != nil {
+				return err
 			}
+			q.DNSSEC = dnssec
 			return s.names(c.Context(), func(in control.Names) error {
 				e, err := in.Explain(c.Context(), q)
 				if err != nil {
@@ -36,7 +43,35 @@ Without a running instance it answers from the files of the folder.`,
 		},
 	}
 	c.Flags().BoolVar(&dnssec, "dnssec", false, "as for a client that wants to validate (DO)")
+	c.Flags().StringVarP(&address, "reverse", "x", "", "ask for the name of an `ADDRESS`")
 	return c
+}
+
+// explained is the question that the arguments ask.
+func explained(args []string, address string) (control.Question, error) {
+	switch {
+	case address == "" && len(args) == 0:
+		return control.Question{}, usage("what is to be explained?\nhint: utopia dns explain NAME, or -x ADDRESS")
+	case address != "" && len(args) > 0:
+		return control.Question{}, usage("-x %s says all of the question", address)
+	case address != "":
+		addr, err := netip.ParseAddr(address)
+		if err != nil {
+			return control.Question{}, notAddress(address)
+		}
+		name, _ := dnsclient.ReverseName(addr) // it is valid
+		return control.Question{Name: name.String(), Type: "PTR"}, nil
+	}
+	q := control.Question{Name: args[0], Type: "A"}
+	if len(args) > 1 {
+		q.Type = args[1]
+	}
+	return q, nil
+}
+
+// notAddress is what is said about the argument of -x.
+func notAddress(s string) error {
+	return usage("-x: %q is no address\nhint: such as 192.0.2.1 or 2001:db8::1", s)
 }
 
 func completeExplain(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {

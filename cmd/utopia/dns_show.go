@@ -28,7 +28,7 @@ func newDNSShow(s *session) *cobra.Command {
 given alone: www stands for www in the domain. Each line has the name, the TTL in seconds, the type, the data, and where
 the record comes from: file, line and column, or utopia for what it makes itself. What comes of signing a zone, its
 keys, signatures and denials, is shown with --dnssec. Of a zone with more than 100 records that was not asked for only
-the head is shown.
+the head is shown, and of the zones with the names of addresses the PTR records.
 
 Without a running instance it shows what the files of the folder come to. With --json and without arguments it prints the
 zones, else one line of JSON for each record.`,
@@ -79,6 +79,9 @@ func (s *session) showZones(ctx context.Context, in control.Names, dnssec bool) 
 		return nil
 	}
 	for i, z := range zones {
+		if z.Role == "reverse" && !dnssec {
+			return s.showReverse(ctx, in, zones[i:])
+		}
 		if i > 0 {
 			s.print("\n")
 		}
@@ -99,6 +102,31 @@ func (s *session) showZones(ctx context.Context, in control.Names, dnssec bool) 
 		}
 		t.flush()
 	}
+	return nil
+}
+
+// showReverse prints the names of addresses: the other records of their zones say nothing more.
+func (s *session) showReverse(ctx context.Context, in control.Names, zones []control.Zone) error {
+	s.print("\n; names of addresses, each a zone of its own\n")
+	t := s.newRecordTable(false)
+	for _, z := range zones {
+		for _, p := range z.Problems {
+			s.print("; %s: %s\n", z.Name, p)
+		}
+		if z.State == "missing" {
+			continue
+		}
+		err := in.Records(ctx, control.At{Zone: z.Name}, func(r control.Record) error {
+			if r.Type == "PTR" {
+				return t.add(r)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	t.flush()
 	return nil
 }
 

@@ -156,7 +156,7 @@ func dnsOptions(cfg *config.Config) (dnssvc.Options, error) {
 	opts := dnssvc.Options{
 		Domain: cfg.Domain, Addresses: cfg.Address, Port: port(cfg, 53), Records: cfg.PublicAddresses(),
 		TLSPort: port(cfg, dnssvc.StandardTLSPort),
-		TTL:     cfg.DNS.TTL.Std(), Signing: signing(cfg.DNS.DNSSEC),
+		Reverse: cfg.DNS.Reverse, TTL: cfg.DNS.TTL.Std(), Signing: signing(cfg.DNS.DNSSEC),
 		Rotate: cfg.DNS.Rotate, NSID: cfg.DNS.NSID, RateLimit: cfg.DNS.RateLimit, Slip: cfg.DNS.Slip,
 		// What these get they asked for, or another of our own clients did: who forges their addresses is within reach.
 		Unlimited: append(dnssvc.Loopback(), cfg.DNS.RecursiveFor...),

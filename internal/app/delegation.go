@@ -8,7 +8,9 @@ import (
 	"strings"
 
 	"github.com/network-utopia/utopia/dns"
+	"github.com/network-utopia/utopia/dns/dnsclient"
 	"github.com/network-utopia/utopia/internal/control"
+	"github.com/network-utopia/utopia/internal/service/dnssvc"
 )
 
 // Outcome is what a check came to. A question without an answer is never taken for a no.
@@ -44,6 +46,9 @@ func CheckDelegation(ctx context.Context, d control.Delegation, lookup Lookup) [
 		c.add("delegation", OutcomeDoesNotApply, why, "")
 		return c.checks
 	}
+	if c.pointers() && c.entered() {
+		return c.checks
+	}
 	c.reach()
 	c.servers()
 	c.glue()
@@ -53,6 +58,11 @@ func CheckDelegation(ctx context.Context, d control.Delegation, lookup Lookup) [
 
 // unregistered says why no registrar has a zone to delegate: names that are kept apart from the tree of the Internet.
 func unregistered(zone string) string {
+	if name, err := dns.ParseName(zone, dns.Root); err == nil {
+		if network, ok := dnsclient.ReverseNetwork(name); ok && dnssvc.IsLocal(network) {
+			return network.String() + " is nobody's alone, so nobody delegates its names (RFC 6303): it works where resolvers are told of it"
+		}
+	}
 	labels := strings.Split(strings.ToLower(strings.TrimSuffix(zone, ".")), ".")
 	last := labels[len(labels)-1]
 	for name, rfc := range map[string]string{
@@ -131,6 +141,14 @@ func (c *delegation) ask(what, name string, t dns.Type) (data []string, answered
 	return data, true
 }
 
+// parent is who delegates the zone.
+func (c *delegation) parent() string {
+	if c.OfAddresses {
+		return "whoever gave you the addresses"
+	}
+	return "the registrar"
+}
+
 func (c *delegation) servers() {
 	const what = "name servers"
 	got, answered := c.ask(what, c.Zone, dns.TypeNS)
@@ -138,14 +156,14 @@ func (c *delegation) servers() {
 		return
 	}
 	if len(got) == 0 {
-		c.add(what, OutcomeWrong, "nothing is delegated: nobody knows "+c.Zone, "enter the name servers at the registrar")
+		c.add(what, OutcomeWrong, "nothing is delegated: nobody knows "+c.Zone, "enter the name servers at "+c.parent())
 		return
 	}
 	c.compare(what, got, lower(c.Servers))
 }
 
-// compare says what is missing among the data got, and what is there beyond.
-func (c *delegation) compare(what string, got, want []string) {
+// compare says what is missing among the data got, and what is there beyond; true for neither.
+func (c *delegation) compare(what string, got, want []string) bool {
 	missing, more := without(want, got), without(got, want)
 	var text []string
 	if len(missing) > 0 {
@@ -156,9 +174,10 @@ func (c *delegation) compare(what string, got, want []string) {
 	}
 	if len(text) == 0 {
 		c.add(what, OutcomeOK, strings.Join(want, ", "), "")
-		return
+		return true
 	}
 	c.add(what, OutcomeWrong, strings.Join(text, "; "), "")
+	return false
 }
 
 func lower(list []string) []string {
@@ -211,13 +230,41 @@ func (c *delegation) ds() {
 		c.add(what, OutcomeDoesNotApply, "the zone is not signed", "")
 	case len(want) == 0:
 		c.add(what, OutcomeWrong, "the parent says that the zone is signed, and it is not: whoever validates refuses it",
-			"have the DS records removed at the registrar")
+			"have the DS records removed at "+c.parent())
 	case len(got) == 0:
-		c.add(what, OutcomeWrong, "the parent has none: nobody can validate the zone's signatures", "enter the DS at the registrar")
+		c.add(what, OutcomeWrong, "the parent has none: nobody can validate the zone's signatures", "enter the DS at "+c.parent())
 	case len(without(want, got)) == len(want):
 		c.add(what, OutcomeWrong, "none of those at the parent is of the zone's keys: whoever validates refuses it",
-			"replace the DS at the registrar")
+			"replace the DS at "+c.parent())
 	default:
 		c.add(what, OutcomeOK, "", "")
 	}
+}
+
+// pointers compares the names of an address, and says whether they are known.
+func (c *delegation) pointers() bool {
+	const what = "PTR"
+	if len(c.Pointers) == 0 {
+		return false
+	}
+	want := make([]string, len(c.Pointers))
+	for i, r := range c.Pointers {
+		want[i] = strings.ToLower(r.Data)
+	}
+	got, answered := c.ask(what, c.Zone, dns.TypePTR)
+	return answered && c.compare(what, got, want)
+}
+
+// entered says whether a name that is known is so without a delegation.
+func (c *delegation) entered() bool {
+	name, err := dns.ParseName(c.Zone, dns.Root)
+	if err != nil {
+		return false
+	}
+	m, err := c.lookup(c.ctx, name, dns.TypeNS)
+	if err != nil || m.Rcode != dns.RcodeSuccess || slices.ContainsFunc(m.Answer, func(rr dns.RR) bool { return rr.Type == dns.TypeNS }) {
+		return false
+	}
+	c.add("delegation", OutcomeDoesNotApply, "the name is known without it: "+c.parent()+" entered it", "")
+	return true
 }

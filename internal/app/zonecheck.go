@@ -40,14 +40,15 @@ func CheckZones(ctx context.Context, dir, zone string, in Running, ask AskAt) ([
 	if err != nil {
 		return nil, err
 	}
+	c := zoneCheck{ctx: ctx, in: in, ask: ask, short: names{dir: cfg.Dir()}.short}
+	c.enquire(cfg.DNS.Enabled)
+	zones = append(zones, c.reverse...)
 	if zone != "" {
 		zones = slices.DeleteFunc(zones, func(z control.Zone) bool { return !sameName(z.Name, zone) })
 		if len(zones) == 0 {
 			return nil, &control.Error{Kind: control.NotFound, Message: "there is no zone " + zone + " here", Hint: "utopia dns show lists the zones"}
 		}
 	}
-	c := zoneCheck{ctx: ctx, in: in, ask: ask, short: names{dir: cfg.Dir()}.short}
-	c.enquire(cfg.DNS.Enabled)
 	for _, z := range zones {
 		c.file(z)
 		c.served(z)
@@ -119,6 +120,7 @@ type zoneCheck struct {
 	checks []Check
 
 	zones     map[string]control.Zone // of the instance, by name
+	reverse   []control.Zone          // those of addresses: they come of the others, and of updates
 	endpoints []control.Endpoint
 	unknown   Check // why nothing is known of the instance
 }
@@ -143,7 +145,9 @@ func (c *zoneCheck) enquire(enabled bool) {
 	}
 	c.zones = map[string]control.Zone{}
 	for _, z := range zones {
-		c.zones[z.Name] = z
+		if c.zones[z.Name] = z; z.Role == "reverse" {
+			c.reverse = append(c.reverse, z)
+		}
 	}
 	status, err := c.in.Status(c.ctx, false)
 	if err != nil {
@@ -159,8 +163,12 @@ func (c *zoneCheck) enquire(enabled bool) {
 
 // file tells what the files of a zone come to.
 func (c *zoneCheck) file(z control.Zone) {
-	if z.Role == "secondary" {
+	switch z.Role {
+	case "secondary":
 		c.add(z.Name, "file", OutcomeDoesNotApply, "it is fetched from its primaries", "")
+		return
+	case "reverse":
+		c.add(z.Name, "file", OutcomeDoesNotApply, "it follows from the domain's addresses", "")
 		return
 	}
 	for _, w := range z.Warnings {

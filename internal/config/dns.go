@@ -12,7 +12,7 @@ type DNS struct {
 	RecursiveFor  []netip.Prefix `toml:"recursive-for" example:"127.0.0.0/8" later:"does not look up names of other domains yet" doc:"The networks whose clients may ask for names of other domains. Not given: nobody."`
 	ZoneFile      string         `toml:"zone-file" is:"path" example:"extra.zone" doc:"A zone file (RFC 1035 section 5) whose records are added to those that Utopia makes for the domain."`
 	PublicAddress []netip.Addr   `toml:"public-address" example:"192.0.2.10" doc:"The addresses that the domain's records give, where they differ from those listened on: behind a router, or with 0.0.0.0."`
-	Reverse       bool           `toml:"reverse" default:"false" later:"does not make reverse zones yet" doc:"Whether this server also gives names for the domain's public addresses (PTR), as where their reverse zones are delegated to it. It always does for private addresses."`
+	Reverse       bool           `toml:"reverse" default:"false" doc:"Whether this server also gives names (PTR) for the domain's public addresses, as where whoever gave them delegates their names to it. It always does for private addresses of hosts in the domain's zone. Each address has a zone of its own, which follows what changes there; a zone in dns.zones at or above it goes first."`
 	TTL           Duration       `toml:"ttl" default:"1h" min:"1s" max:"7d" doc:"How long others may keep the domain's records. Whole seconds."`
 
 	Rotate           bool   `toml:"rotate" default:"true" doc:"Whether the addresses of a name are given in another order each time, so that clients spread over them."`

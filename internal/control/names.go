@@ -14,7 +14,7 @@ import (
 // Names of the domain name system are in presentation form; one without a final dot is the same as with it, and where it
 // is in no zone it is taken as one within the domain.
 type Names interface {
-	// Zones lists the zones: the domain's own first, then the others by name.
+	// Zones lists the zones: the domain's own first, then the others by name, and those of addresses at the end.
 	Zones(ctx context.Context) ([]Zone, error)
 	// Records calls each for the records of a zone at and below a name, in canonical order (RFC 4034 section 6.1) behind
 	// the SOA record, until each returns an error, which is passed on.
@@ -60,7 +60,7 @@ type At struct {
 // Zone is what is known of a zone.
 type Zone struct {
 	Name     string   `json:"name"` // with its final dot
-	Role     string   `json:"role"` // domain: the domain's own; primary: another that is kept here; secondary: one that is fetched
+	Role     string   `json:"role"` // domain: the domain's own; primary: another that is kept here; secondary: one that is fetched; reverse: that of one address
 	Files    []string `json:"files,omitempty"`
 	State    string   `json:"state"`              // served; kept: as it was before its file got an error; missing: not served
 	Problems []string `json:"problems,omitempty"` // why it is not as its files would have it
@@ -97,6 +97,10 @@ type Delegation struct {
 	DS      []Record `json:"ds"`      // of the keys that sign its keys; none when it is not signed
 	TTL     uint32   `json:"ttl"`     // of the zone's NS records
 	Port    uint16   `json:"port"`    // at which this instance answers; others ask at 53
+
+	OfAddresses bool     `json:"of-addresses,omitempty"` // it has names of addresses (PTR): whoever gave these delegates it
+	Pointers    []Record `json:"pointers,omitempty"`     // the PTR records of the zone's own name, where that is an address's
+	Reverse     []string `json:"reverse,omitempty"`      // of the domain: the zones of its public addresses
 }
 
 // recordLine is a line of the stream that /dns/records answers with: a record, or what came in between; the last one

@@ -104,7 +104,7 @@ func (s *Service) retire(next *state) {
 // the zone with it. Before is what was answered from, or nil.
 func (s *Service) open(next *state, m made, before *made) made {
 	switch {
-	case s.ctx == nil:
+	case s.ctx == nil, m.reverse != nil:
 	case len(m.primaries) > 0:
 		s.followers[m.name] = newFollower(s, next, m)
 	case next.Keep != nil && m.base != nil:
@@ -151,6 +151,9 @@ func (s *Service) resumed(l *ledger, next *state, m made, before *made) made {
 
 // renewed gives one zone its place after the one that is answered from.
 func (s *Service) renewed(old, next *state, m made, now time.Time) made {
+	if m.reverse != nil {
+		return m // it follows
+	}
 	before := old.find(m.name)
 	l, f := s.ledgers[m.name], s.followers[m.name]
 	switch {
@@ -184,12 +187,9 @@ func (s *Service) rebased(l *ledger, next *state, m made, before *made, now time
 
 // enforce puts a state in force, with what is to be noted and told of its zones.
 func (s *Service) enforce(old, next *state) error {
-	next.withPolicies(next.zones)
-	set, err := setOf(next.zones)
-	if err != nil {
+	if err := next.settle(time.Now()); err != nil {
 		return err
 	}
-	next.set = set
 	var changed []dns.Name
 	for i := range next.zones {
 		m := &next.zones[i]

@@ -20,10 +20,7 @@ const nameServer = "ns1"
 
 // addOurs adds the records that Utopia makes, where the user has none.
 func addOurs(b *zone.Builder, apex dns.Name, opts Options, serial uint32) error {
-	ttl := uint32(opts.TTL / time.Second)
-	if ttl == 0 {
-		ttl = uint32(DefaultTTL / time.Second)
-	}
+	ttl := opts.ttl()
 	ns1, err := apex.Prepend(nameServer)
 	if err != nil {
 		return err
@@ -56,6 +53,14 @@ func addOurs(b *zone.Builder, apex dns.Name, opts Options, serial uint32) error 
 		b.Add(zone.Record{RR: rr})
 	}
 	return nil
+}
+
+// ttl is that of our records, in seconds.
+func (o Options) ttl() uint32 {
+	if o.TTL < time.Second {
+		return uint32(DefaultTTL / time.Second)
+	}
+	return uint32(o.TTL / time.Second)
 }
 
 // own gives the records of hosts and services.

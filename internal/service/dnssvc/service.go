@@ -111,6 +111,7 @@ type Options struct {
 	Hosts     []string      // the names within the domain that have these addresses, beside ns1: "@" for the domain itself, "www"
 	Own       []Own         // further records of the domain, which its services need
 	TTL       time.Duration // of our records, whole seconds; DefaultTTL when zero
+	Reverse   bool          // names are given (PTR) for public addresses among Records too, and not for local ones alone
 	ZoneFiles []string      // master files with more records of the domain; what they $INCLUDE lies beside or below them
 	Signing   Signing       // of the domain's own zone
 	Zones     []Zone        // beside the domain's own
@@ -168,8 +169,11 @@ type Service struct {
 // state is what Replace takes over.
 type state struct {
 	Options
-	zones   []made // the domain's own first
+	zones   []made           // the domain's own first, those of addresses last
+	index   map[dns.Name]int // where each is
 	set     *zone.Set
+	hosts   hosts        // of the domain's zone, that those of addresses are made of
+	basis   reverseBasis // the same, but for the settings; the zero value: they are to be looked at anew
 	protect *protection
 	after   *state // that its zones were made to come after
 }
@@ -195,27 +199,26 @@ func New(opts Options) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the name server: %w", err)
 	}
-	st, err := newState(opts, zones)
+	st, err := newState(opts, zones, before)
 	if err != nil {
 		return nil, fmt.Errorf("the name server: %w", err)
 	}
-	st.after = before
 	s := &Service{replaced: make(chan struct{}, 1)}
 	s.current.Store(st)
 	return s, nil
 }
 
-func newState(opts Options, zones []made) (*state, error) {
-	opts.withPolicies(zones)
-	set, err := setOf(zones)
+func newState(opts Options, zones []made, before *state) (*state, error) {
+	now := time.Now()
+	p, err := newProtection(opts, now)
 	if err != nil {
 		return nil, err
 	}
-	p, err := newProtection(opts, time.Now())
-	if err != nil {
-		return nil, err
+	st := &state{Options: opts, zones: zones, protect: p, after: before}
+	if before != nil {
+		st.takeReverse(before)
 	}
-	return &state{Options: opts, zones: zones, set: set, protect: p}, nil
+	return st, st.settle(now)
 }
 
 // Replace takes next's zones and settings over when next listens on the same
@@ -234,7 +237,7 @@ func (s *Service) Replace(next *Service) bool {
 		return false // cannot happen: both were made from good settings
 	}
 	now, made := s.current.Load(), *other
-	made.zones = slices.Clone(other.zones)
+	made.takeReverse(now) // whatever other was made after
 	for i, m := range made.zones {
 		made.zones[i] = s.renewed(now, &made, m, time.Now())
 	}

@@ -14,14 +14,19 @@ import (
 	"github.com/network-utopia/utopia/internal/control"
 )
 
-// Zones lists the zones: the domain's own first, then the others by name.
+// Zones lists the zones: the domain's own first, then the others by name, and
+// those of addresses at the end.
 func (s *Service) Zones(context.Context) ([]control.Zone, error) {
 	st := s.current.Load()
 	var list []control.Zone
 	for i := range st.zones {
 		list = append(list, describe(&st.zones[i], i == 0))
 	}
-	slices.SortFunc(list[1:], func(a, b control.Zone) int { return strings.Compare(a.Name, b.Name) })
+	given := slices.IndexFunc(st.zones, func(m made) bool { return m.reverse != nil })
+	if given < 0 {
+		given = len(list)
+	}
+	slices.SortFunc(list[1:given], func(a, b control.Zone) int { return strings.Compare(a.Name, b.Name) })
 	return list, nil
 }
 
@@ -57,6 +62,9 @@ func describe(m *made, own bool) control.Zone {
 	}
 	if len(m.primaries) > 0 {
 		z.Role = "secondary"
+	}
+	if m.reverse != nil {
+		z.Role = "reverse"
 	}
 	if m.failed != nil {
 		z.State, z.Problems = "kept", strings.Split(m.failed.Error(), "\n")
@@ -218,6 +226,7 @@ func (s *Service) Delegation(_ context.Context, name string) (control.Delegation
 			}
 		}
 	}
+	st.delegateAddresses(&d, m)
 	keys, _ := z.Top().RRset(dns.TypeDNSKEY)
 	for _, data := range keys.Data {
 		if ds, ok := secureEntry(m.name, data); ok {

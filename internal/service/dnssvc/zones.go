@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -38,6 +37,7 @@ type made struct {
 	past      zone.History      // how the zone became what it is
 	policy    Policy
 	primaries []Server // of a secondary zone
+	reverse   *reverse // of the zone of an address; nil for any other
 	updated   bool     // what is new came by an update
 	failed    error    // why it is not what its files say by now; nil when it is
 
@@ -96,7 +96,7 @@ func (st *state) own() *made { return &st.zones[0] }
 // find gives the zone of a name, or nil.
 func (st *state) find(name dns.Name) *made {
 	if st != nil {
-		if i := slices.IndexFunc(st.zones, func(m made) bool { return m.name == name }); i >= 0 {
+		if i, ok := st.index[name]; ok {
 			return &st.zones[i]
 		}
 	}
@@ -137,7 +137,7 @@ func makeZones(opts Options, before *state, now time.Time) ([]made, error) {
 // keep gives what is served of a zone whose files have an error: what was
 // served before, if anything.
 func keep(m made, before *made, err error) made {
-	kept := made{name: m.name}
+	kept := made{name: m.name, reverse: m.reverse}
 	if before != nil {
 		kept = *before
 	}
@@ -179,14 +179,19 @@ func zoneName(s string) (dns.Name, error) {
 	return name.Canonical(), nil
 }
 
-// setOf puts the zones together that are to be answered from.
-func setOf(zones []made) (*zone.Set, error) {
+// settle adds the zones of addresses, and puts all zones together that are to be
+// answered from.
+func (st *state) settle(now time.Time) error {
+	st.withPolicies(st.zones)
+	st.addReverse(now)
+	st.index = make(map[dns.Name]int, len(st.zones))
 	var there []*zone.Zone
 	var missing []dns.Name
-	for i, m := range zones {
-		if slices.ContainsFunc(zones[:i], func(other made) bool { return other.name == m.name }) {
-			return nil, fmt.Errorf("zone %s is there twice", m.name)
+	for i, m := range st.zones {
+		if _, twice := st.index[m.name]; twice {
+			return fmt.Errorf("zone %s is there twice", m.name)
 		}
+		st.index[m.name] = i
 		if m.zone != nil {
 			there = append(there, m.zone)
 		} else {
@@ -194,10 +199,11 @@ func setOf(zones []made) (*zone.Set, error) {
 		}
 	}
 	set, err := zone.NewSet(there...)
-	if err != nil || len(missing) == 0 {
-		return set, err
+	if err == nil && len(missing) > 0 {
+		set = set.WithMissing(missing...)
 	}
-	return set.WithMissing(missing...), nil
+	st.set = set
+	return err
 }
 
 // succeed gives the zone that comes after before. Before is nil where there was
