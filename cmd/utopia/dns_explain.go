@@ -24,7 +24,12 @@ Without a running instance it answers from the files of the folder.`,
 		Example: `  utopia dns explain www
   utopia dns explain nothing.example.org MX --dnssec
   utopia dns explain -x 127.0.0.1`,
-		Args:              cobra.MaximumNArgs(2),
+		Args: func(c *cobra.Command, args []string) error {
+			if address != "" {
+				return cobra.ExactArgs(0)(c, args) // the address says all
+			}
+			return cobra.RangeArgs(1, 2)(c, args)
+		},
 		ValidArgsFunction: completeExplain,
 		RunE: func(c *cobra.Command, args []string) error {
 			q, err := explained(args, address)
@@ -49,12 +54,7 @@ Without a running instance it answers from the files of the folder.`,
 
 // explained is the question that the arguments ask.
 func explained(args []string, address string) (control.Question, error) {
-	switch {
-	case address == "" && len(args) == 0:
-		return control.Question{}, usage("what is to be explained?\nhint: utopia dns explain NAME, or -x ADDRESS")
-	case address != "" && len(args) > 0:
-		return control.Question{}, usage("-x %s says all of the question", address)
-	case address != "":
+	if address != "" {
 		addr, err := netip.ParseAddr(address)
 		if err != nil {
 			return control.Question{}, notAddress(address)

@@ -60,7 +60,7 @@ func CheckDelegation(ctx context.Context, d control.Delegation, lookup Lookup) [
 func unregistered(zone string) string {
 	if name, err := dns.ParseName(zone, dns.Root); err == nil {
 		if network, ok := dnsclient.ReverseNetwork(name); ok && dnssvc.IsLocal(network) {
-			return network.String() + " is nobody's alone, so nobody delegates its names (RFC 6303): it works where resolvers are told of it"
+			return "nobody delegates the names of private addresses (RFC 6303): they are known where resolvers are told of them"
 		}
 	}
 	labels := strings.Split(strings.ToLower(strings.TrimSuffix(zone, ".")), ".")

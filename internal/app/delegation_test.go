@@ -128,11 +128,50 @@ func TestWhatStandsInTheWay(t *testing.T) {
 	}
 	for zone, want := range map[string]bool{
 		"networkutopia.test.": true, "a.b.EXAMPLE.": true, "x.internal.": true, "printer.home.arpa.": true, "home.arpa.": true,
+		"1.0.0.127.in-addr.arpa.": true, "168.192.in-addr.arpa.": true, "D.F.ip6.arpa.": true, "192.in-addr.arpa.": false, "1.0.18.198.in-addr.arpa.": false,
 		"example.com.": false, "test.org.": false, "myhome.arpa.": false, "latest.": false,
 	} {
 		checks := CheckDelegation(t.Context(), control.Delegation{Zone: zone}, world{}.lookup)
 		if got := len(checks) == 1 && checks[0].Outcome == OutcomeDoesNotApply; got != want {
 			t.Errorf("%s: %v", zone, checks)
+		}
+	}
+}
+
+// TestCheckDelegationOfAddresses: a name of an address that is known needs no delegation; until then it does.
+func TestCheckDelegationOfAddresses(t *testing.T) {
+	t.Parallel()
+	const zone = "1.0.18.198.in-addr.arpa."
+	d := control.Delegation{
+		Zone: zone, Servers: []string{"ns1.example.org."}, TTL: 60, Port: 53, OfAddresses: true,
+		Pointers: []control.Record{{Name: zone, TTL: 60, Type: "PTR", Data: "Example.org."}},
+		DS:       []control.Record{{Name: zone, Type: "DS", Data: digest}},
+	}
+	const rest = "port: ok\naddresses: does not apply: its servers have names in other zones\n"
+	for name, tt := range map[string]struct {
+		world world
+		want  string
+		hint  string
+	}{
+		"delegated": {world{records: []string{zone + " NS ns1.example.org.", zone + " PTR example.org.", zone + " DS " + digest}},
+			"PTR: ok: example.org.\n" + rest + "name servers: ok: ns1.example.org.\nDS: ok\n", ""},
+		"entered": {world{records: []string{zone + " PTR EXAMPLE.org."}},
+			"PTR: ok: example.org.\ndelegation: does not apply: the name is known without it: whoever gave you the addresses entered it\n", ""},
+		"another name": {world{records: []string{zone + " PTR host-1.example.net."}},
+			"PTR: wrong: missing: example.org.; not ours: host-1.example.net.\n" + rest + "name servers: wrong: nothing is delegated: nobody knows " + zone +
+				"\nDS: wrong: the parent has none: nobody can validate the zone's signatures\n", "enter the name servers at whoever gave you the addresses"},
+		"the resolver is silent": {world{err: errors.New("timed out")}, "PTR: could not tell: timed out\n" + rest +
+			"name servers: could not tell: timed out\nDS: could not tell: timed out\n", ""},
+		"the resolver says nothing of delegations": {world{records: []string{zone + " PTR example.org."}, codes: map[string]dns.Rcode{zone + " NS": dns.RcodeServFail}},
+			"PTR: ok: example.org.\n" + rest + "name servers: could not tell: the resolver says SERVFAIL for " + zone + " NS\n" +
+				"DS: wrong: the parent has none: nobody can validate the zone's signatures\n", "enter the DS at whoever gave you the addresses"},
+	} {
+		checks := CheckDelegation(t.Context(), d, tt.world.lookup)
+		if got := outcomes(checks); got != tt.want {
+			t.Errorf("%s: got\n%swant\n%s", name, got, tt.want)
+		}
+		if hinted := slices.ContainsFunc(checks, func(c Check) bool { return c.Hint == tt.hint }); !hinted {
+			t.Errorf("%s: no hint %q", name, tt.hint)
 		}
 	}
 }

@@ -55,7 +55,7 @@ func TestCheckZones(t *testing.T) {
 		t.Fatal(err)
 	}
 	zones, err := files.Zones(t.Context())
-	if err != nil || len(zones) != 3 {
+	if err != nil || len(zones) != 4 {
 		t.Fatalf("%v, %v", zones, err)
 	}
 	status := control.Status{Services: []control.Service{
@@ -99,8 +99,10 @@ func TestCheckZones(t *testing.T) {
 			"answers at 192.0.2.1:53 (udp): wrong: answer 1 NOERROR aa 1/0/0 b.test. SOA b.test. b.test. 2 0 0 0 0\nanswers at 192.0.2.1:53 (tcp): could not tell: timed out\n"},
 		"changed": {asked{zones: other}, "b.test", answer(0), "file: ok: 3 records\nserved: wrong: its files have changed since the instance read them\n"},
 		"kept":    {asked{zones: other}, "c.test", answer(0), badLines + "served: wrong: it is served as it was before its file got an error\n"},
-		"all": {asked{zones: zones}, "", answer(0), ownLine + "served: ok: serial SERIAL\nfile: ok: 3 records\nserved: ok: serial 1\n" +
+		"all": {asked{zones: zones[:3]}, "", answer(0), ownLine + "served: ok: serial SERIAL\nfile: ok: 3 records\nserved: ok: serial 1\n" +
 			badLines + "served: wrong: questions about it get SERVFAIL\n"},
+		"the name of an address": {asked{zones: zones, status: status}, "1.0.0.127.in-addr.arpa", answer(0), "file: does not apply: it follows from the domain's addresses\n" +
+			"served: ok: serial SERIAL\nanswers at 192.0.2.1:53 (udp): ok\nanswers at 192.0.2.1:53 (tcp): could not tell: timed out\n"},
 	} {
 		checks, err := CheckZones(t.Context(), dir, tt.zone, tt.in, tt.ask)
 		if err != nil {
@@ -108,7 +110,7 @@ func TestCheckZones(t *testing.T) {
 			continue
 		}
 		for i := range checks {
-			if checks[i].Zone == "a.test." && checks[i].What == "served" {
+			if made := checks[i].Zone == "a.test." || checks[i].Zone == "1.0.0.127.in-addr.arpa."; made && checks[i].What == "served" {
 				checks[i].Text = "serial SERIAL"
 			}
 		}

@@ -35,32 +35,47 @@ func onNet(t *testing.T, seed uint64, test func(t *testing.T, n *emunet.Net)) {
 	synctest.Test(t, func(t *testing.T) { test(t, apptest.Net(t, seed)) })
 }
 
-// lookUp asks a server for the address of a name, and whoever it refers to, from the root down: what a resolver does.
-func lookUp(t *testing.T, h host.Host, server netip.Addr, name string) netip.Addr {
+// resolve asks a server, and whoever it refers to, from the root down: what a resolver does.
+func resolve(t *testing.T, h host.Host, server netip.Addr, name dns.Name, kind dns.Type) *dns.Message {
 	t.Helper()
 	c := dnsclient.New(dnsclient.Options{Host: h})
+	for range 10 {
+		answer, err := c.Exchange(context.Background(), netip.AddrPortFrom(server, 53).String(), dns.NewQuery(0, name, kind))
+		if err != nil {
+			t.Fatal(err)
+		}
+		glue := firstAddress(answer.Message.Additional)
+		if len(answer.Message.Answer) > 0 || !glue.IsValid() {
+			return answer.Message
+		}
+		server = glue
+	}
+	t.Fatalf("%s is not found", name)
+	return nil
+}
+
+// firstAddress gives that of the first A record.
+func firstAddress(section []dns.RR) (a netip.Addr) {
+	for _, r := range section {
+		if a, ok := r.Addr(); ok && r.Type == dns.TypeA {
+			return a
+		}
+	}
+	return a
+}
+
+// lookUp looks the address of a name up.
+func lookUp(t *testing.T, h host.Host, server netip.Addr, name string) netip.Addr {
+	t.Helper()
 	wanted, err := dns.ParseName(name, dns.Root)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range 10 {
-		answer, err := c.Exchange(context.Background(), netip.AddrPortFrom(server, 53).String(), dns.NewQuery(0, wanted, dns.TypeA))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, section := range [][]dns.RR{answer.Message.Answer, answer.Message.Additional} {
-			for _, r := range section {
-				if a, ok := netip.AddrFromSlice(r.Data); ok && r.Type == dns.TypeA {
-					server = a
-				}
-			}
-		}
-		if len(answer.Message.Answer) > 0 {
-			return server
-		}
+	address := firstAddress(resolve(t, h, server, wanted, dns.TypeA).Answer)
+	if !address.IsValid() {
+		t.Fatalf("%s is not found", name)
 	}
-	t.Fatalf("%s is not found", name)
-	return netip.Addr{}
+	return address
 }
 
 // Two domains, a root server, and a visitor who looks up a name from the root down and gets a page.
@@ -230,4 +245,36 @@ func TestTheSameDay(t *testing.T) {
 	if run(t, 2, www) == first {
 		t.Error("another seed gives the same run")
 	}
+}
+
+// The name of an address, from the root down: whoever gave the addresses delegates two of them, one by IPv6. A third,
+// which the domain also has, nobody delegates.
+func TestNamesOfAddresses(t *testing.T) {
+	onNet(t, 1, func(t *testing.T, n *emunet.Net) {
+		isp := n.Router("isp")
+		root, server, visitor := n.Host("root", "198.41.0.4"), n.Host("server", "198.18.0.1", "2001:2::1", "10.99.0.1"), n.Host("visitor")
+		for _, h := range []*emunet.Host{root, server, visitor} {
+			n.Link(h, isp, emunet.Delay(10*ms))
+		}
+		reverse := map[string]dns.Name{}
+		for _, a := range []string{"198.18.0.1", "2001:2::1", "10.99.0.1"} {
+			reverse[a], _ = dnsclient.ReverseName(netip.MustParseAddr(a))
+		}
+		apptest.ServeZone(t, root, "$ORIGIN .\n$TTL 1d\n@ SOA a.root-servers.test. nobody.invalid. 1 1h 1h 1w 1h\n@ NS a.root-servers.test.\n"+
+			"a.root-servers.test. A 198.41.0.4\na.test. NS ns1.a.test.\nns1.a.test. A 198.18.0.1\n"+
+			reverse["198.18.0.1"].String()+" NS ns1.a.test.\n"+reverse["2001:2::1"].String()+" NS ns1.a.test.\n")
+		apptest.Start(t, server, apptest.Site{Domain: "a.test", Settings: "dns.reverse = true"})
+		for a, name := range reverse {
+			m := resolve(t, visitor, root.Addr(), name, dns.TypePTR)
+			if a == "10.99.0.1" {
+				if m.Rcode != dns.RcodeNXDomain {
+					t.Errorf("%s, which nobody delegates: %s", a, dns.Summary(m))
+				}
+				m = resolve(t, visitor, server.Addr(), name, dns.TypePTR) // whose own resolver is told of the server
+			}
+			if !m.Authoritative || len(m.Answer) != 1 || m.Answer[0].DataString() != "a.test." {
+				t.Errorf("%s: %s", a, dns.Summary(m))
+			}
+		}
+	})
 }

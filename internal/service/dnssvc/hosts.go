@@ -2,6 +2,7 @@ package dnssvc
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"net/netip"
 	"slices"
@@ -82,6 +83,15 @@ func hostsOf(z *zone.Zone, public []netip.Addr, ours []dns.Name) hosts {
 		h.byAddr = h.only(ours)
 	}
 	return h
+}
+
+// warning says that there are too many.
+func (h hosts) warning() zone.Problems {
+	if h.count <= maxHosts {
+		return nil
+	}
+	return zone.Problems{{Text: fmt.Sprintf("%s has %d addresses that could have names (PTR), more than %d: only those of Utopia's own hosts do; "+
+		"dns.zones has room for reverse zones of your own", h.of.Apex(), h.count, maxHosts)}}
 }
 
 // address gives the address of a record, if that is one that we give names for.

@@ -2,6 +2,7 @@ package dnssvc
 
 import (
 	"crypto/sha256"
+	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -43,28 +44,35 @@ func (st *state) addReverse(now time.Time) {
 		return
 	}
 	st.basis = basis
-	before := map[dns.Name]*made{}
-	var all []made
-	for i := range st.zones {
-		if m := &st.zones[i]; m.reverse != nil {
-			before[m.name] = m
-		} else {
-			all = append(all, *m)
-		}
-	}
-	given := len(all)
-	for a := range *basis.byAddr {
-		name, ok := dnsclient.ReverseName(a)
-		host, named := st.hosts.best(a, slices.Contains(st.Records, a))
-		if !ok || !named || isCovered(all[:given], name) {
+	given, before := st.partReverse()
+	all := slices.Clone(given)
+	for _, a := range slices.SortedFunc(maps.Keys(*basis.byAddr), netip.Addr.Compare) {
+		host, ok := st.hosts.best(a, slices.Contains(st.Records, a))
+		name, _ := dnsclient.ReverseName(a) // it is valid
+		if !ok || isCovered(given, name) {
 			continue
 		}
-		all = append(all, st.makeReverse(name, before[name], st.reverseOf(a, host), now))
+		m := st.makeReverse(name, before[a], st.reverseOf(a, host), now)
+		if all = append(all, m); m.failed != nil {
+			st.basis = reverseBasis{} // it is tried again with the next change, or when it is to be signed again
+		}
 	}
-	slices.SortFunc(all[given:], func(a, b made) int { return a.reverse.addr.Compare(b.reverse.addr) })
-	if st.zones = all; slices.ContainsFunc(all[given:], func(m made) bool { return m.failed != nil }) {
-		st.basis = reverseBasis{}
+	st.zones = all
+}
+
+// partReverse gives the zones that settings and files make, and those of
+// addresses.
+func (st *state) partReverse() (given []made, reverse map[netip.Addr]*made) {
+	n := slices.IndexFunc(st.zones, func(m made) bool { return m.reverse != nil })
+	if n < 0 {
+		return st.zones, nil
 	}
+	reverse = make(map[netip.Addr]*made, len(st.zones)-n)
+	for i := range st.zones[n:] {
+		m := &st.zones[n+i]
+		reverse[m.reverse.addr] = m
+	}
+	return st.zones[:n], reverse
 }
 
 // ownHosts are the hosts that Utopia gives the domain's addresses.
@@ -129,12 +137,9 @@ func (st *state) makeReverse(name dns.Name, before *made, r reverse, now time.Ti
 // takeReverse takes the zones of addresses from the state before, in the place
 // of its own, to go on from.
 func (st *state) takeReverse(before *state) {
-	st.zones = slices.DeleteFunc(slices.Clone(st.zones), func(m made) bool { return m.reverse != nil })
-	for _, m := range before.zones {
-		if m.reverse != nil {
-			st.zones = append(st.zones, m)
-		}
-	}
+	given, _ := st.partReverse()
+	had, _ := before.partReverse()
+	st.zones = slices.Concat(given, before.zones[len(had):])
 	st.hosts, st.basis = before.hosts, reverseBasis{}
 }
 

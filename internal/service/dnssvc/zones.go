@@ -73,11 +73,12 @@ func (s *Service) Failed() []Failed {
 
 // Warnings are what is odd about the zones that are served.
 func (s *Service) Warnings() zone.Problems {
+	st := s.current.Load()
 	var all zone.Problems
-	for _, m := range s.current.Load().zones {
+	for _, m := range st.zones {
 		all = append(all, m.warnings...)
 	}
-	return all
+	return append(all, st.hosts.warning()...)
 }
 
 // Fingerprint stands for the text of all zone files as it is in force.
