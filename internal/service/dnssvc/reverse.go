@@ -45,11 +45,11 @@ func (st *state) addReverse(now time.Time) {
 	}
 	st.basis = basis
 	given, before := st.partReverse()
-	all := slices.Clone(given)
+	all, covering := slices.Clone(given), belowArpa(given)
 	for _, a := range slices.SortedFunc(maps.Keys(*basis.byAddr), netip.Addr.Compare) {
 		host, ok := st.hosts.best(a, slices.Contains(st.Records, a))
 		name, _ := dnsclient.ReverseName(a) // it is valid
-		if !ok || isCovered(given, name) {
+		if !ok || isCovered(covering, name) {
 			continue
 		}
 		m := st.makeReverse(name, before[a], st.reverseOf(a, host), now)
@@ -85,10 +85,20 @@ func (o Options) ownHosts(apex dns.Name) (list []dns.Name) {
 	return list
 }
 
+// belowArpa gives the names of the zones that may have names of addresses.
+func belowArpa(zones []made) (names []dns.Name) {
+	for _, m := range zones {
+		if m.name.IsSubdomainOf("\x04arpa\x00") {
+			names = append(names, m.name)
+		}
+	}
+	return names
+}
+
 // isCovered says whether a zone of the user's is at a name or above it, whatever
 // its state: what it does not have is not there.
-func isCovered(zones []made, name dns.Name) bool {
-	return slices.ContainsFunc(zones, func(m made) bool { return name.IsSubdomainOf(m.name) })
+func isCovered(zones []dns.Name, name dns.Name) bool {
+	return slices.ContainsFunc(zones, name.IsSubdomainOf)
 }
 
 // reverseOf says what the zone of an address is made of. Nobody could ever vouch
@@ -140,7 +150,7 @@ func (st *state) takeReverse(before *state) {
 	given, _ := st.partReverse()
 	had, _ := before.partReverse()
 	st.zones = slices.Concat(given, before.zones[len(had):])
-	st.hosts, st.basis = before.hosts, reverseBasis{}
+	st.basis = reverseBasis{}
 }
 
 // The names below which those of addresses are (RFC 1035 section 3.5, RFC 3596

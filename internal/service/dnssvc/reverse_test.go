@@ -69,6 +69,9 @@ func TestReverse(t *testing.T) {
 			dir := t.TempDir()
 			o.Zones = []Zone{{Name: "in-addr.arpa", File: writeFile(t, dir, "4", serial(1))}, {Name: "D.F.ip6.arpa.", File: writeFile(t, dir, "6", "oops\n")}}
 		}, "::1 3600 @"},
+		"all of arpa": {func(o *Options) {
+			o.Zones = []Zone{{Name: "arpa", File: writeFile(t, t.TempDir(), "z", serial(1))}}
+		}, ""},
 		"a zone of the user's that is fetched": {func(o *Options) {
 			o.Zones = []Zone{{Name: "127.in-addr.arpa", Primaries: []Server{{Address: netip.MustParseAddrPort("192.0.2.1:53")}}}}
 		}, "192.168.1.5 60 nas.@\n::1 3600 @\nfd00::5 90 nas.@"},
@@ -79,6 +82,24 @@ func TestReverse(t *testing.T) {
 		s := newService(t, opts)
 		if got := strings.ReplaceAll(pointers(s), "networkutopia.test.", "@"); got != tt.want {
 			t.Errorf("%s:\n%s\nwant\n%s", what, got, tt.want)
+		}
+	}
+}
+
+// TestReverseOfTooMany: a warning says that there are more hosts than get names, and Utopia's own do.
+func TestReverseOfTooMany(t *testing.T) {
+	t.Parallel()
+	for n, want := range map[int]int{maxHosts - 5: 0, maxHosts - 4: 1} { // beside ns1 and four hosts
+		s := newService(t, withFile(t, fmt.Sprintf("$GENERATE 1-%d h$ A 10.0.0.5\n", n)))
+		if got := s.Warnings(); len(got) != want {
+			t.Errorf("%d hosts: %v", n, got)
+		}
+		names := "10.0.0.5 3600 h1.networkutopia.test.\n127.0.0.1 3600 networkutopia.test."
+		if want > 0 {
+			names = "127.0.0.1 3600 networkutopia.test."
+		}
+		if got := pointers(s); got != names {
+			t.Errorf("%d hosts:\n%s", n, got)
 		}
 	}
 }

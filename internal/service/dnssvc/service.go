@@ -16,6 +16,14 @@
 // of one that has never been there nothing is known, and questions about it get
 // SERVFAIL.
 //
+// # Names of addresses
+//
+// An address that a host in the domain's zone has gets a zone at its own name (RFC
+// 1035 section 3.5, RFC 3596 section 2.5), with a PTR record for the host: a
+// private address always, one of the domain's public ones with Options.Reverse. It
+// is in step with the domain's zone. A zone of the user's at the name or above it
+// goes first. docs/decisions/0009-a-zone-for-each-address.md tells why.
+//
 // # Signatures
 //
 // Zones are signed where the settings say so (RFC 9364) and the user has not
