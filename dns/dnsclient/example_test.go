@@ -45,6 +45,12 @@ func ExampleReverseName() {
 	// Output: 1.2.0.192.in-addr.arpa.
 }
 
+func ExampleReverseNetwork() {
+	network, _ := dnsclient.ReverseNetwork(dns.MustParseName("2.0.192.in-addr.arpa."))
+	fmt.Println(network)
+	// Output: 192.0.2.0/24
+}
+
 // A zone, record by record. What came before an error is of no use.
 func ExampleClient_Transfer() {
 	c := dnsclient.New(dnsclient.Options{Host: host.NewOS(host.OSOptions{}), Tries: 1})
