@@ -104,7 +104,7 @@ func (s *Service) retire(next *state) {
 // the zone with it. Before is what was answered from, or nil.
 func (s *Service) open(next *state, m made, before *made) made {
 	switch {
-	case s.ctx == nil, m.reverse != nil:
+	case s.ctx == nil:
 	case len(m.primaries) > 0:
 		s.followers[m.name] = newFollower(s, next, m)
 	case next.Keep != nil && m.base != nil:
@@ -152,7 +152,7 @@ func (s *Service) resumed(l *ledger, next *state, m made, before *made) made {
 // renewed gives one zone its place after the one that is answered from.
 func (s *Service) renewed(old, next *state, m made, now time.Time) made {
 	if m.reverse != nil {
-		return m // it follows
+		return m // it follows from the others
 	}
 	before := old.find(m.name)
 	l, f := s.ledgers[m.name], s.followers[m.name]

@@ -138,9 +138,6 @@ func (st *state) makeReverse(name dns.Name, before *made, r reverse, now time.Ti
 	if m.plain, m.warnings, err = b.Build(); err != nil {
 		return keep(m, before, err)
 	}
-	if before != nil {
-		m.past = before.past
-	}
 	return m.publish(before, st.Options, now)
 }
 

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -284,6 +285,16 @@ func TestReverseLasts(t *testing.T) {
 		t.Error("a reload makes a zone anew for nothing")
 	}
 	serial := s.reverseZone(t, "198.18.0.1").zone.SOA().Serial
+	if len(s.ledgers) != 1 {
+		t.Errorf("journals of %d zones: those of addresses need none", len(s.ledgers))
+	}
+	opts.TransferTo = []Access{{Key: laptop.Name}}
+	if !s.Replace(newService(t, opts)) {
+		t.Fatal("not replaced")
+	}
+	if code, _ := fetch(t, s, dnsclient.NewAXFR(reverseName(t, "10.0.0.6")), &courier, true); code != "REFUSED" {
+		t.Errorf("who may not fetch the domain's zone any more fetches this one: %s", code)
+	}
 	opts.TTL = 5 * time.Minute
 	if !s.Replace(newService(t, opts)) {
 		t.Fatal("not replaced")
@@ -302,6 +313,66 @@ func TestReverseLasts(t *testing.T) {
 	if got := ask(t, s, "udp", "6.0.0.10.in-addr.arpa.", mdns.TypePTR); got != "NXDOMAIN" {
 		t.Errorf("in the zone of the user's: %s", got)
 	}
+}
+
+// TestReverseReloads: settings that change nothing in the domain's zone change those of addresses.
+func TestReverseReloads(t *testing.T) {
+	t.Parallel()
+	opts := withFile(t, "@ A 198.18.0.1\nns1 A 198.18.0.1\n")
+	opts.Hosts, opts.Records, opts.Keep = nil, []netip.Addr{public4}, keepIn(t, t.TempDir())
+	s := started(t, opts)
+	for i, reverse := range []bool{false, true, true, false} {
+		opts.Reverse, opts.TTL, opts.Before = reverse, time.Duration(i+1)*time.Hour, s
+		if !s.Replace(newService(t, opts)) {
+			t.Fatal("not replaced")
+		}
+		m := s.reverseZone(t, "198.18.0.1")
+		if (m != nil) != reverse || m != nil && m.reverse.ttl != uint32(3600*(i+1)) {
+			t.Errorf("reload %d: %+v", i, m)
+		}
+	}
+}
+
+// someKeys fail for the zones of addresses while failing is set.
+type someKeys struct {
+	heldKeys
+	failing atomic.Bool
+}
+
+func (k *someKeys) Of(ctx context.Context, zone dns.Name) ([]*dns.SigningKey, error) {
+	if k.failing.Load() && zone.IsSubdomainOf(addresses4) {
+		return nil, errors.New("the store is gone")
+	}
+	return k.heldKeys.Of(ctx, zone)
+}
+
+// TestReverseWithoutKeys: a zone of an address that cannot be signed at first is missing, and comes when it can.
+func TestReverseWithoutKeys(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		n := emunet.New(1)
+		t.Cleanup(func() { _ = n.Close() })
+		keys := &someKeys{}
+		keys.failing.Store(true)
+		opts, _ := signedOptions(SignedNSEC)
+		opts.Host, opts.Addresses = n.Host("ns", "198.18.0.1"), []netip.Addr{public4}
+		opts.Reverse, opts.Records, opts.Keys = true, []netip.Addr{public4}, keys
+		s := started(t, opts)
+		m := s.reverseZone(t, "198.18.0.1")
+		if m == nil || m.zone != nil || m.reverse == nil || len(s.Failed()) != 1 {
+			t.Fatalf("%+v", m)
+		}
+		if zones, err := s.Zones(t.Context()); err != nil || len(zones) != 2 || zones[1].Role != "reverse" || zones[1].State != "missing" {
+			t.Errorf("%+v, %v", zones, err)
+		}
+		time.Sleep(5 * time.Minute)
+		keys.failing.Store(false)
+		time.Sleep(5 * time.Minute)
+		validated(t, s, "1.0.18.198.in-addr.arpa.", dns.TypePTR)
+		if f := s.Failed(); len(f) != 0 {
+			t.Error(f)
+		}
+	})
 }
 
 const serialLines = "$TTL 60\n@ SOA ns h 1 2 3 4 5\n@ NS ns.other.test.\n"
