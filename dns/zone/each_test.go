@@ -142,7 +142,7 @@ func TestQuickWords(t *testing.T) {
 		words = append(words, typ.String(), strings.ToLower(typ.String()), typ.String()+"x")
 	}
 	for _, w := range words {
-		wantTTL, err := parseTTL(w)
+		wantTTL, err := dns.ParseTTL(w)
 		if got, ok := quickTTL([]byte(w)); ok != (err == nil) || got != wantTTL {
 			t.Errorf("TTL %q: %d, %v; want %d, %v", w, got, ok, wantTTL, err)
 		}

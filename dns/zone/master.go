@@ -200,7 +200,7 @@ func (f *file) directiveTTL(e entry, args []token) error {
 	if len(args) != 1 {
 		return f.problem(e.tokens[0], e, "$TTL wants one time in seconds, or as in 1h30m")
 	}
-	ttl, err := parseTTL(string(args[0].text))
+	ttl, err := dns.ParseTTL(string(args[0].text))
 	if err != nil {
 		return f.problem(args[0], e, "%s", err)
 	}

@@ -1,12 +1,6 @@
 package zone
 
-import (
-	"fmt"
-	"strconv"
-	"strings"
-
-	"github.com/network-utopia/utopia/dns"
-)
+import "github.com/network-utopia/utopia/dns"
 
 // quickType reads the type of a record, the common ones without a search.
 func quickType(w []byte) (dns.Type, bool) {
@@ -65,56 +59,10 @@ func quickTTL(w []byte) (uint32, bool) {
 	var v uint32
 	for _, c := range w {
 		if c < '0' || c > '9' || len(w) > 9 {
-			ttl, err := parseTTL(string(w))
+			ttl, err := dns.ParseTTL(string(w))
 			return ttl, err == nil
 		}
 		v = v*10 + uint32(c-'0')
 	}
 	return v, true
-}
-
-// parseTTL reads seconds, or numbers with the units w, d, h, m and s.
-func parseTTL(s string) (uint32, error) {
-	if s == "" || s[0] < '0' || s[0] > '9' {
-		return 0, fmt.Errorf("%q is no time", shorten(s, 40))
-	}
-	var total uint64
-	for rest := s; rest != ""; {
-		n := strings.IndexFunc(rest, func(r rune) bool { return r < '0' || r > '9' })
-		if n < 0 {
-			n = len(rest)
-		}
-		v, err := strconv.ParseUint(rest[:n], 10, 32)
-		if err != nil {
-			return 0, fmt.Errorf("%q is no time in seconds, nor as in 1h30m", shorten(s, 40))
-		}
-		rest = rest[n:]
-		unit := uint64(1)
-		if rest != "" {
-			if unit = seconds(rest[0]); unit == 0 {
-				return 0, fmt.Errorf("%q is no time in seconds, nor as in 1h30m", shorten(s, 40))
-			}
-			rest = rest[1:]
-		}
-		if total += v * unit; total > dns.MaxTTL {
-			return 0, fmt.Errorf("%q is more than %d seconds", shorten(s, 40), dns.MaxTTL)
-		}
-	}
-	return uint32(total), nil
-}
-
-func seconds(unit byte) uint64 {
-	switch unit | 0x20 {
-	case 's':
-		return 1
-	case 'm':
-		return 60
-	case 'h':
-		return 3600
-	case 'd':
-		return 86400
-	case 'w':
-		return 604800
-	}
-	return 0
 }

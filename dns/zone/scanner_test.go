@@ -120,27 +120,6 @@ func TestScannerLimit(t *testing.T) {
 	}
 }
 
-func TestParseTTL(t *testing.T) {
-	t.Parallel()
-	for in, want := range map[string]uint32{
-		"0": 0, "1": 1, "300": 300, "2147483647": 2147483647, "1s": 1, "1m": 60, "1h": 3600, "1d": 86400, "1w": 604800,
-		"1W2D3H4M5S": 604800 + 2*86400 + 3*3600 + 4*60 + 5, "1h30": 3630, "90m": 5400, "00060": 60, "0w": 0,
-		"2147483640s7": 2147483647,
-	} {
-		if got, err := parseTTL(in); err != nil || got != want {
-			t.Errorf("%s: %d, %v; want %d", in, got, err, want)
-		}
-	}
-	for _, in := range []string{
-		"", "h", "x", "1x", "1hh", "-1", "+1", " 1", "1 ", "1.5h", "2147483648", "4294967296", "99999999999999999999",
-		"35505w", "1h-", "١",
-	} {
-		if got, err := parseTTL(in); err == nil {
-			t.Errorf("%q is %d", in, got)
-		}
-	}
-}
-
 func TestSubstitute(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

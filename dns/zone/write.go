@@ -77,8 +77,8 @@ func (l *layout) measure(z *Zone) {
 
 func (l *layout) head() {
 	fmt.Fprintf(l.w, "$ORIGIN %s\n$TTL %d", l.origin, l.ttl)
-	if t := duration(l.ttl); t != "" {
-		fmt.Fprintf(l.w, " ; %s", t)
+	if l.ttl >= 60 {
+		fmt.Fprintf(l.w, " ; %s", dns.FormatTTL(l.ttl))
 	}
 	_ = l.w.WriteByte('\n')
 }
@@ -140,27 +140,9 @@ func (l *layout) soa(rr dns.RR, column int) {
 			number += " )"
 		}
 		l.line = fmt.Appendf(l.line, "%-10s ; %s", number, n.meaning)
-		if t := duration(n.value); i > 0 && t != "" {
-			l.line = append(append(l.line, ": "...), t...)
+		if i > 0 && n.value >= 60 {
+			l.line = append(append(l.line, ": "...), dns.FormatTTL(n.value)...)
 		}
 		l.line = append(l.line, '\n')
 	}
-}
-
-// duration gives seconds as in 1h30m, "" where that says no more than they do.
-func duration(seconds uint32) string {
-	if seconds < 60 {
-		return ""
-	}
-	var out []byte
-	for _, u := range [...]struct {
-		size uint32
-		name byte
-	}{{604800, 'w'}, {86400, 'd'}, {3600, 'h'}, {60, 'm'}, {1, 's'}} {
-		if n := seconds / u.size; n > 0 {
-			out = append(strconv.AppendUint(out, uint64(n), 10), u.name)
-			seconds %= u.size
-		}
-	}
-	return string(out)
 }

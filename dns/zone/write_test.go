@@ -251,22 +251,6 @@ func TestWriteFails(t *testing.T) {
 	}
 }
 
-func TestDuration(t *testing.T) {
-	t.Parallel()
-	for seconds, want := range map[uint32]string{
-		0: "", 1: "", 59: "", 60: "1m", 61: "1m1s", 3600: "1h", 5400: "1h30m", 86400: "1d", 604800: "1w", 1209600: "2w",
-		694861: "1w1d1h1m1s", 4294967295: "7101w3d6h28m15s",
-	} {
-		got := duration(seconds)
-		if got != want {
-			t.Errorf("%d: %s, want %s", seconds, got, want)
-		}
-		if v, err := parseTTL(got); seconds <= dns.MaxTTL && got != "" && (err != nil || v != seconds) {
-			t.Errorf("%s is read as %d, %v", got, v, err)
-		}
-	}
-}
-
 // TestTTLOfMost: $TTL is the one that more than half of the records have.
 func TestTTLOfMost(t *testing.T) {
 	t.Parallel()
