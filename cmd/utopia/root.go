@@ -73,7 +73,7 @@ Exit codes: 0 done, 1 found problems, 2 wrong usage, 3 unreachable.`,
 // completeNoFiles has shells offer the names of files only where some are meant.
 func completeNoFiles(root *cobra.Command) {
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
-	for _, words := range [][]string{{"config", "check"}, {"config", "show"}, {"cert", "root"}, {"dns", "check"}} {
+	for _, words := range [][]string{{"config", "check"}, {"config", "show"}, {"cert", "root"}, {"dns", "check"}, {"dns", "import"}} {
 		if c, _, err := root.Find(words); err == nil {
 			c.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveDefault)
 		}

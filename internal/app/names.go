@@ -121,4 +121,42 @@ func (a *App) Explain(ctx context.Context, q control.Question) (control.Explanat
 	return n.Explain(ctx, q)
 }
 
+// SetRecords makes records all that a name owns of their type.
+func (a *App) SetRecords(ctx context.Context, r control.SetRecords) (control.Changed, error) {
+	return changed(ctx, a, r, (*dnssvc.Service).SetRecords)
+}
+
+// DeleteRecords takes records away.
+func (a *App) DeleteRecords(ctx context.Context, r control.DeleteRecords) (control.Changed, error) {
+	return changed(ctx, a, r, (*dnssvc.Service).DeleteRecords)
+}
+
+// ImportRecords makes records all that their names own of their types.
+func (a *App) ImportRecords(ctx context.Context, r control.ImportRecords) (control.Changed, error) {
+	return changed(ctx, a, r, (*dnssvc.Service).ImportRecords)
+}
+
+// changed makes a change of the zones of the name server that runs.
+func changed[T any](ctx context.Context, a *App, what T, do func(*dnssvc.Service, context.Context, T) (control.Changed, error)) (control.Changed, error) {
+	n, err := a.zones()
+	if err != nil {
+		return control.Changed{}, err
+	}
+	done, err := do(n.Service, ctx, what)
+	for _, list := range [...][]control.Record{done.Deleted, done.Added} {
+		for i := range list {
+			list[i].From = n.short(list[i].From)
+		}
+	}
+	return done, err
+}
+
+// ReadRecords reads a master file to be imported into a zone; a path of "-" is what comes from in.
+func ReadRecords(path string, in io.Reader, zone string) ([]control.Record, error) {
+	if path == "-" {
+		return dnssvc.ReadRecordsFrom(in, zone)
+	}
+	return dnssvc.ReadRecords(path, zone)
+}
+
 var _ control.Instance = (*App)(nil)

@@ -20,6 +20,7 @@ const SocketName = "control.sock"
 type Instance interface {
 	Admin
 	Names
+	Editor
 	// Status tells of the instance and its services; with check each service is asked a real question before.
 	Status(ctx context.Context, check bool) (Status, error)
 	// Reload reads the settings anew. When they are bad nothing changes.

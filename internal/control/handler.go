@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -29,9 +30,9 @@ type Line struct {
 // Handler answers for the instance.
 func Handler(in Instance) http.Handler {
 	mux := http.NewServeMux()
-	handle := func(pattern string, f func(r *http.Request) (any, error)) {
+	limited := func(pattern string, most int64, f func(r *http.Request) (any, error)) {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-			r.Body = http.MaxBytesReader(w, r.Body, MaxRequestBody)
+			r.Body = http.MaxBytesReader(w, r.Body, most)
 			if r.Method != http.MethodGet { // a change is not left half done because the command was interrupted
 				r = r.WithContext(context.WithoutCancel(r.Context()))
 			}
@@ -39,6 +40,7 @@ func Handler(in Instance) http.Handler {
 			reply(w, answer, err)
 		})
 	}
+	handle := func(pattern string, f func(r *http.Request) (any, error)) { limited(pattern, MaxRequestBody, f) }
 	handle("GET /status", func(r *http.Request) (any, error) { return in.Status(r.Context(), r.FormValue("check") != "") })
 	handle("POST /reload", func(r *http.Request) (any, error) { return in.Reload(r.Context()) })
 	handle("POST /console/link", func(r *http.Request) (any, error) { return in.ConsoleLink(r.Context()) })
@@ -72,6 +74,7 @@ func Handler(in Instance) http.Handler {
 		return nil, in.RemoveAppPassword(r.Context(), r.PathValue("name"), r.PathValue("id"))
 	})
 	handleNames(mux, handle, in)
+	handleEdits(limited, in)
 	mux.HandleFunc("GET /trace", func(w http.ResponseWriter, r *http.Request) { follow(w, r, in) })
 	return mux
 }
@@ -80,11 +83,17 @@ func body[T any](r *http.Request) (T, error) {
 	var v T
 	decoder := json.NewDecoder(r.Body)
 	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&v); err != nil {
+	err := decoder.Decode(&v)
+	var long *http.MaxBytesError
+	switch {
+	case err == nil:
+		return v, nil
+	case errors.As(err, &long):
+		return v, &Error{Kind: Invalid, Message: fmt.Sprintf("the request is longer than %d octets", long.Limit)}
+	default:
 		return v, &Error{Kind: Invalid, Message: "the request is not what this instance expects: " + err.Error(),
 			Hint: "is the running instance of the same version as this command?"}
 	}
-	return v, nil
 }
 
 func reply(w http.ResponseWriter, answer any, err error) {

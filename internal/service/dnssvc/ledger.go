@@ -93,9 +93,13 @@ type change struct {
 	at   zones.Position
 }
 
-// update makes an update, up to the sync. Its serial comes after the one that is
+// editing makes the zone that comes after one, and says what differs. When
+// nothing does it gives the same zone.
+type editing func(*zone.Zone) (*zone.Zone, zone.Difference, error)
+
+// update makes a change, up to the sync. Its serial comes after the one that is
 // answered from.
-func (l *ledger) update(m *dns.Message, opts zone.UpdateOptions, served uint32) (change, error) {
+func (l *ledger) update(edit editing, served uint32) (change, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
@@ -108,7 +112,7 @@ func (l *ledger) update(m *dns.Message, opts zone.UpdateOptions, served uint32) 
 	if zone.SerialAfter(served, head.SOA().Serial) {
 		head = head.WithSerial(served) // signing has its own reasons to raise it
 	}
-	next, d, err := zone.Update(head, m, opts)
+	next, d, err := edit(head)
 	if err != nil {
 		return change{}, err
 	}

@@ -15,6 +15,9 @@ import (
 // need no room in between.
 const maxOrigins = 100_000
 
+// fromChanged is where records come from whose place is not known any more.
+const fromChanged = "a file that has changed since"
+
 // origins says where the records of a zone come from.
 type origins struct {
 	places map[string]string // by key
@@ -42,12 +45,12 @@ func (m *made) origins(name dns.Name) origins {
 			}
 		})
 		if err != nil {
-			return origins{rest: "a file that has changed since", base: m.base}
+			return origins{rest: fromChanged, base: m.base}
 		}
 	}
 	switch {
 	case m.sum != [sha256.Size]byte(sum.Sum(nil)):
-		return origins{rest: "a file that has changed since", base: m.base}
+		return origins{rest: fromChanged, base: m.base}
 	case len(o.places) >= maxOrigins:
 		o.rest = "its file"
 	}
@@ -56,27 +59,38 @@ func (m *made) origins(name dns.Name) origins {
 
 // of says where a record comes from.
 func (o origins) of(rr dns.RR) string {
-	if place := o.places[recordKey(rr)]; place != "" {
-		return place
-	}
-	if o.rest == control.FromTransfer {
+	place := o.places[recordKey(rr)]
+	switch {
+	case o.rest == control.FromTransfer:
 		return o.rest
-	}
-	switch rr.Type {
-	case dns.TypeRRSIG, dns.TypeNSEC, dns.TypeNSEC3, dns.TypeNSEC3PARAM, dns.TypeDNSKEY, dns.TypeCDS, dns.TypeCDNSKEY:
+	case place == "" && zone.IsSigned(rr.Type):
 		return control.FromDNSSEC
-	}
-	if rr.Type != dns.TypeSOA && o.base != nil && !owns(o.base, rr) {
+	case o.base != nil && !owns(o.base, rr):
 		return control.FromUpdate
+	case place != "":
+		return place
 	}
 	return o.rest
 }
 
-// owns says whether a zone has a record.
+// owns says whether a zone has a record, with its TTL; of the SOA the serial does
+// not matter.
 func owns(z *zone.Zone, rr dns.RR) bool {
+	rr = unnumbered(rr)
 	node, _ := z.At(rr.Name)
 	set, _ := node.RRset(rr.Type)
-	return slices.ContainsFunc(set.Append(nil, rr.Name), rr.SameData)
+	return slices.ContainsFunc(set.Append(nil, rr.Name), func(there dns.RR) bool {
+		return unnumbered(there).SameData(rr) && there.TTL == rr.TTL
+	})
+}
+
+// unnumbered gives a record, an SOA without its serial.
+func unnumbered(rr dns.RR) dns.RR {
+	if soa, ok := rr.SOA(); ok {
+		soa.Serial = 0
+		rr.Data = soa.Data()
+	}
+	return rr
 }
 
 // recordKey tells records apart. Their TTLs do not: those of a set are made one.

@@ -2,7 +2,6 @@ package dnssvc
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/network-utopia/utopia/dns"
 	"github.com/network-utopia/utopia/dns/zone"

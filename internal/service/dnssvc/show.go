@@ -183,7 +183,12 @@ func (m *made) there() error {
 	if m.zone != nil {
 		return nil
 	}
-	return &control.Error{Kind: control.NotFound, Message: fmt.Sprintf("the zone %s is not served: %v", m.name, m.failed)}
+	if m.failed == nil { // a secondary one
+		return &control.Error{Kind: control.NotFound, Message: fmt.Sprintf("the zone %s is not served: it could not be fetched, or has expired", m.name),
+			Hint: "the log says why"}
+	}
+	return &control.Error{Kind: control.NotFound, Message: fmt.Sprintf("the zone %s is not served: %v", m.name, m.failed),
+		Hint: "when its file is mended: utopia reload"}
 }
 
 // holds gives the deepest zone that a name is in, or nil.

@@ -28,38 +28,44 @@ func (s *Service) update(m *dns.Message, key dns.Name) *dns.Message {
 		return failure(m, dns.RcodeRefused, dns.EDEProhibited)
 	}
 	opts := zone.UpdateOptions{Allow: grants.Allow, Signed: z.signing != Unsigned && st.Keys != nil}
-	code := s.makeChange(st.Log.With("zone", z.name.String(), "key", key.String()), z.name, l, m, opts)
-	return failure(m, code, 0)
+	log := st.Log.With("zone", z.name.String(), "key", key.String())
+	err := s.makeChange(log, z.name, l, func(head *zone.Zone) (*zone.Zone, zone.Difference, error) {
+		return zone.Update(head, m, opts)
+	})
+	var refused *zone.UpdateError
+	switch {
+	case err == nil:
+		return failure(m, dns.RcodeSuccess, 0)
+	case errors.As(err, &refused):
+		log.Info("an update is refused", "code", refused.Rcode.String(), "why", err)
+		return failure(m, refused.Rcode, 0)
+	}
+	log.Error("an update cannot be kept", "err", err)
+	return failure(m, dns.RcodeServFail, 0)
 }
 
-// makeChange makes the changes of a message in a zone, durably, and answers from
-// the zone that they make from then on.
-func (s *Service) makeChange(log *slog.Logger, name dns.Name, l *ledger, m *dns.Message, opts zone.UpdateOptions) dns.Rcode {
+// makeChange makes a change in a zone, durably, and answers from the zone that it
+// makes from then on.
+func (s *Service) makeChange(log *slog.Logger, name dns.Name, l *ledger, edit editing) error {
 	var served uint32
 	if z := s.current.Load().find(name); z != nil && z.zone != nil {
 		served = z.zone.SOA().Serial
 	}
-	c, err := l.update(m, opts, served)
-	var refused *zone.UpdateError
-	if errors.As(err, &refused) {
-		log.Info("an update is refused", "code", refused.Rcode.String(), "why", err)
-		return refused.Rcode
-	}
-	if err == nil {
-		err = l.commit(c)
-	}
-	if err == nil {
-		err = s.answerFrom(name, l, c)
-	}
+	c, err := l.update(edit, served)
 	if err != nil {
-		log.Error("an update cannot be kept", "err", err)
-		return dns.RcodeServFail
+		return err
+	}
+	if err := l.commit(c); err != nil {
+		return err
+	}
+	if err := s.answerFrom(name, l, c); err != nil {
+		return err
 	}
 	log.Info("a zone was updated", "serial", c.zone.SOA().Serial)
 	if err := l.compact(); err != nil {
 		log.Error("the journal of a zone cannot be written anew", "err", err)
 	}
-	return dns.RcodeSuccess
+	return nil
 }
 
 // ledger gives the ledger of a zone; nil for none.
