@@ -74,7 +74,8 @@ func (e *Edit) Apply(d Difference) error {
 // zone that is another by now: deletions of what is not there, additions of
 // what is, and what the rules of an update forbid are passed over. The SOA,
 // without its serial, changes where it is as the difference found it; the
-// serial never does. The zone's last NS records stay.
+// serial never does. The zone's last NS records stay. What is held becomes what it
+// is held as, and what may not stand beside it goes.
 func (e *Edit) Overlay(d Difference) {
 	servers, _ := e.RRset(e.zone.apex, dns.TypeNS)
 	for _, rr := range d.Deleted {
@@ -87,6 +88,7 @@ func (e *Edit) Overlay(d Difference) {
 			_ = e.addOne(rr) // a set that has become too large stays as it is
 		}
 	}
+	e.overlayHeld(d.Held)
 	if _, ok := e.RRset(e.zone.apex, dns.TypeNS); !ok {
 		_ = e.Put(e.zone.apex, servers) // where they were before
 	}
@@ -126,7 +128,7 @@ func Join(differences ...Difference) Difference {
 			j.at(rr).after = &rr
 		}
 	}
-	var out Difference
+	out := Difference{Held: joinHeld(differences)}
 	for _, c := range j.changes {
 		if c.before != nil && c.after != nil && c.before.TTL == c.after.TTL && bytes.Equal(c.before.Data, c.after.Data) {
 			continue

@@ -24,6 +24,7 @@ var (
 type Edit struct {
 	zone    *Zone
 	touched map[string]*touched // by key
+	held    map[setKey]Held     // without their data
 }
 
 // touched is what a name owns by now.
@@ -33,7 +34,7 @@ type touched struct {
 }
 
 // Edit begins a change.
-func (z *Zone) Edit() *Edit { return &Edit{z, map[string]*touched{}} }
+func (z *Zone) Edit() *Edit { return &Edit{zone: z, touched: map[string]*touched{}} }
 
 // at gives what a name owns, to look at.
 func (e *Edit) at(name dns.Name) *touched {
@@ -172,11 +173,17 @@ func (t *touched) pack() []byte {
 // both parts.
 type Difference struct {
 	Deleted, Added []dns.RR
+	// Held are the sets of which the difference says all that they are, beside
+	// what it deletes and adds. IXFR does not tell of them.
+	Held []Held
 }
+
+// IsEmpty says whether a difference says nothing.
+func (d Difference) IsEmpty() bool { return len(d.Deleted)+len(d.Added)+len(d.Held) == 0 }
 
 // Difference gives what changed so far, in canonical order.
 func (e *Edit) Difference() Difference {
-	var d Difference
+	d := Difference{Held: e.holding()}
 	for _, key := range slices.Sorted(maps.Keys(e.touched)) {
 		was, _ := e.zone.get([]byte(key))
 		now := e.touched[key]

@@ -66,6 +66,7 @@ func (h History) With(d Difference, limits HistoryLimits) History {
 	if n := len(h.steps); n > 0 && h.steps[n-1].to == from {
 		next = History{slices.Clone(h.steps), h.records, h.octets}
 	}
+	d.Held = nil
 	s := step{from: from, to: to, difference: d}
 	s.records, s.octets = d.Size()
 	next.steps = append(next.steps, s)

@@ -96,25 +96,25 @@ func TestApplyIsStrict(t *testing.T) {
 		d    Difference
 		want error
 	}{
-		"fits":               {Difference{rr("a TXT 1"), rr("a TXT 2")}, nil},
-		"another TTL":        {Difference{rr("a 9 TXT 1"), rr("a 5 TXT 1")}, nil},
-		"not there":          {Difference{rr("a TXT 2"), nil}, ErrNotThere},
-		"there":              {Difference{nil, rr("a TXT 1")}, ErrThere},
-		"outside":            {Difference{nil, rr("a.other.test. TXT 1")}, ErrNotInZone},
-		"deleted outside":    {Difference{rr("a.other.test. TXT 1"), nil}, ErrNotThere},
-		"class":              {Difference{nil, chaos}, errAny},
-		"type":               {Difference{nil, meta}, errAny},
-		"beside an alias":    {Difference{nil, rr("b TXT 1")}, errAny},
-		"an alias beside":    {Difference{nil, rr("a CNAME b")}, errAny},
-		"two aliases":        {Difference{nil, rr("b CNAME c")}, errAny},
-		"no SOA":             {Difference{rr("@ SOA ns1 host 7 2 3 4 5"), nil}, errAny},
-		"no NS":              {Difference{rr("@ NS ns1"), nil}, errAny},
-		"two SOAs":           {Difference{nil, rr("@ SOA ns1 host 8 2 3 4 5")}, errAny},
-		"an SOA elsewhere":   {Difference{nil, rr("a SOA ns1 host 8 2 3 4 5")}, errAny},
-		"a DNAME and a cut":  {Difference{nil, append(rr("d DNAME x"), rr("d NS x")...)}, errAny},
-		"two DNAMEs":         {Difference{nil, append(rr("d DNAME x"), rr("d DNAME y")...)}, errAny},
-		"a DNAME at the top": {Difference{nil, rr("@ DNAME x.test.")}, nil},
-		"NSEC beside":        {Difference{nil, rr("b NSEC c CNAME")}, nil},
+		"fits":               {Difference{rr("a TXT 1"), rr("a TXT 2"), nil}, nil},
+		"another TTL":        {Difference{rr("a 9 TXT 1"), rr("a 5 TXT 1"), nil}, nil},
+		"not there":          {Difference{rr("a TXT 2"), nil, nil}, ErrNotThere},
+		"there":              {Difference{nil, rr("a TXT 1"), nil}, ErrThere},
+		"outside":            {Difference{nil, rr("a.other.test. TXT 1"), nil}, ErrNotInZone},
+		"deleted outside":    {Difference{rr("a.other.test. TXT 1"), nil, nil}, ErrNotThere},
+		"class":              {Difference{nil, chaos, nil}, errAny},
+		"type":               {Difference{nil, meta, nil}, errAny},
+		"beside an alias":    {Difference{nil, rr("b TXT 1"), nil}, errAny},
+		"an alias beside":    {Difference{nil, rr("a CNAME b"), nil}, errAny},
+		"two aliases":        {Difference{nil, rr("b CNAME c"), nil}, errAny},
+		"no SOA":             {Difference{rr("@ SOA ns1 host 7 2 3 4 5"), nil, nil}, errAny},
+		"no NS":              {Difference{rr("@ NS ns1"), nil, nil}, errAny},
+		"two SOAs":           {Difference{nil, rr("@ SOA ns1 host 8 2 3 4 5"), nil}, errAny},
+		"an SOA elsewhere":   {Difference{nil, rr("a SOA ns1 host 8 2 3 4 5"), nil}, errAny},
+		"a DNAME and a cut":  {Difference{nil, append(rr("d DNAME x"), rr("d NS x")...), nil}, errAny},
+		"two DNAMEs":         {Difference{nil, append(rr("d DNAME x"), rr("d DNAME y")...), nil}, errAny},
+		"a DNAME at the top": {Difference{nil, rr("@ DNAME x.test."), nil}, nil},
+		"NSEC beside":        {Difference{nil, rr("b NSEC c CNAME"), nil}, nil},
 	} {
 		e := z.Edit()
 		err := e.Apply(tt.d)
@@ -187,7 +187,7 @@ func TestJoin(t *testing.T) {
 	if len(d.Deleted) != 1 || len(d.Added) != 2 || from != 7 || to != 9 || !ok {
 		t.Errorf("%v", d)
 	}
-	if d := Join(d1, Difference{d1.Added, d1.Deleted}); len(d.Deleted)+len(d.Added) != 0 {
+	if d := Join(d1, Difference{Deleted: d1.Added, Added: d1.Deleted}); len(d.Deleted)+len(d.Added) != 0 {
 		t.Errorf("there and back is %v", d)
 	}
 	if d := Join(); len(d.Deleted)+len(d.Added) != 0 {

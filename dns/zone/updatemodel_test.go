@@ -266,7 +266,7 @@ func checkUpdate(t *rapid.T, z, next *Zone, d Difference) {
 		t.Fatal("a Builder would not take it: ", err)
 	}
 	leadsTo(t, z, d, next)
-	leadsTo(t, next, Difference{d.Added, d.Deleted}, z) // and back
+	leadsTo(t, next, Difference{Deleted: d.Added, Added: d.Deleted}, z) // and back
 	leadsTo(t, z, Between(z, next), next)
 	e := z.Edit()
 	e.Overlay(d)

@@ -1,6 +1,7 @@
 package dnssvc
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -24,6 +25,7 @@ type edit struct {
 	ledger   *ledger
 	name     dns.Name // at and below which it is
 	ask      dns.Type // what the answer is told of; 0 for nothing
+	whole    bool     // it is about whole sets, which are held from then on
 	dry      bool     // it is only tried
 	warnings []string
 	do       func(head *zone.Zone, e *zone.Edit) error
@@ -43,7 +45,7 @@ func (s *Service) SetRecords(_ context.Context, r control.SetRecords) (control.C
 		return control.Changed{}, refused(control.Invalid, "there is nothing to set: no data are given", "utopia dns delete takes records away")
 	}
 	usual := s.current.Load().ttl()
-	c.ask, c.dry = t, r.DryRun
+	c.ask, c.dry, c.whole = t, r.DryRun, !r.Add
 	c.do = func(_ *zone.Zone, e *zone.Edit) error {
 		was, there := e.RRset(c.name, t)
 		ttl := usual
@@ -88,7 +90,7 @@ func (s *Service) DeleteRecords(_ context.Context, r control.DeleteRecords) (con
 	if t == dns.TypeSOA && c.name.Equal(c.zone.name) {
 		return control.Changed{}, refused(control.Invalid, "a zone is none without its SOA record", "utopia dns set @ SOA changes what is in it")
 	}
-	c.ask, c.dry = t, r.DryRun
+	c.ask, c.dry, c.whole = t, r.DryRun, len(records) == 0
 	c.do = func(_ *zone.Zone, e *zone.Edit) error {
 		if _, there := e.RRset(c.name, t); !there {
 			return c.notThere(e, t.String()+" records")
@@ -112,7 +114,7 @@ func (s *Service) deleteAll(r control.DeleteRecords) (control.Changed, error) {
 	if err != nil {
 		return control.Changed{}, err
 	}
-	c.dry = r.DryRun
+	c.dry, c.whole = r.DryRun, true
 	c.do = func(_ *zone.Zone, e *zone.Edit) error {
 		var gone []dns.Type
 		for _, set := range e.Sets(c.name) {
@@ -334,15 +336,53 @@ func (c *edit) on(head *zone.Zone) (next *zone.Zone, d, step zone.Difference, er
 	if err := e.Check(); err != nil {
 		return head, d, step, c.unsound(e, err)
 	}
-	if d = e.Difference(); len(d.Added)+len(d.Deleted) == 0 {
+	if e.Difference().IsEmpty() {
 		return head, d, step, nil
 	}
+	if c.whole {
+		c.hold(e)
+	}
 	e.SetSerial(zone.NextSerial(head.SOA().Serial))
-	next = e.Zone()
+	next, step = e.Zone(), e.Difference()
 	if next.Len() > zone.DefaultMaxRecords {
 		return head, d, step, refused(control.Invalid, fmt.Sprintf("the zone would have %d records; %d are the most", next.Len(), zone.DefaultMaxRecords), "")
 	}
-	return next, d, e.Difference(), nil
+	return next, withoutSerial(step), step, nil
+}
+
+// hold has the sets held that are changed, so that they stay as they are whatever
+// settings and files say later. What is as those say by now is theirs again.
+func (c *edit) hold(e *zone.Edit) {
+	d := e.Difference()
+	seen := map[setKey]bool{}
+	for _, part := range [...][]dns.RR{d.Deleted, d.Added} {
+		for _, rr := range part {
+			if seen[keyOfSet(rr)] {
+				continue
+			}
+			seen[keyOfSet(rr)] = true
+			now, _ := e.RRset(rr.Name, rr.Type)
+			node, _ := c.zone.base.At(rr.Name)
+			made, _ := node.RRset(rr.Type)
+			same := now.TTL == made.TTL && slices.EqualFunc(now.Data, made.Data, bytes.Equal)
+			e.Hold(rr.Name, rr.Type, same)
+		}
+	}
+}
+
+// withoutSerial gives a difference without an SOA of which only the serial has
+// changed.
+func withoutSerial(d zone.Difference) zone.Difference {
+	other := func(in []dns.RR) func(dns.RR) bool {
+		return func(rr dns.RR) bool {
+			same := func(there dns.RR) bool { return unnumbered(there).Equal(unnumbered(rr)) }
+			return rr.Type == dns.TypeSOA && slices.ContainsFunc(in, same)
+		}
+	}
+	return zone.Difference{
+		Deleted: slices.DeleteFunc(slices.Clone(d.Deleted), other(d.Added)),
+		Added:   slices.DeleteFunc(slices.Clone(d.Added), other(d.Deleted)),
+	}
 }
 
 // unsound says what is wrong with what a change would make of its zone.
@@ -415,13 +455,16 @@ func (st *state) answer(name dns.Name, t dns.Type) *control.Answer {
 // section 5) or of the wildcard that stood for it.
 func (c *edit) cached(before *state, d zone.Difference) uint32 {
 	var most uint32
+	seen := map[setKey]bool{}
 	for _, rr := range d.Deleted {
+		seen[keyOfSet(rr)] = true
 		most = max(most, rr.TTL)
 	}
 	for _, rr := range d.Added {
-		if slices.ContainsFunc(d.Deleted, rr.SameSet) {
+		if seen[keyOfSet(rr)] {
 			continue
 		}
+		seen[keyOfSet(rr)] = true
 		r, _ := authority.Explain(before.set, dns.NewQuery(0, rr.Name, rr.Type))
 		for _, section := range [...][]dns.RR{r.Answer, r.Authority} {
 			if len(section) > 0 {
@@ -432,3 +475,11 @@ func (c *edit) cached(before *state, d zone.Difference) uint32 {
 	}
 	return most
 }
+
+// setKey is a name in lower case, and a type.
+type setKey struct {
+	name dns.Name
+	t    dns.Type
+}
+
+func keyOfSet(rr dns.RR) setKey { return setKey{rr.Name.Canonical(), rr.Type} }

@@ -57,12 +57,6 @@ type placed struct {
 	place string
 }
 
-// setKey is a name in lower case, and a type.
-type setKey struct {
-	name dns.Name
-	t    dns.Type
-}
-
 // importing is an import on its way.
 type importing struct {
 	*edit
@@ -86,7 +80,7 @@ func (s *Service) ImportRecords(_ context.Context, r control.ImportRecords) (con
 	if err != nil {
 		return control.Changed{}, err
 	}
-	c.dry = r.DryRun
+	c.dry, c.whole = r.DryRun, true
 	in := &importing{edit: c, ImportRecords: r, sets: map[setKey][]placed{}}
 	for _, rec := range r.Records {
 		in.take(s.current.Load(), rec)
@@ -129,7 +123,7 @@ func (in *importing) take(st *state, rec control.Record) {
 		in.problem(rec.From, "%s is not in the zone %s%s", rr.Name, in.zone.name, hint)
 		return
 	}
-	key := setKey{rr.Name.Canonical(), rr.Type}
+	key := keyOfSet(rr)
 	if in.sets[key] == nil {
 		in.order = append(in.order, key)
 	}
@@ -190,7 +184,7 @@ func (in *importing) into(head *zone.Zone, e *zone.Edit) error {
 			in.leave(e, key, why)
 			continue
 		}
-		in.makeRoom(e, key)
+		e.MakeRoom(key.name, key.t)
 		if err := in.put(e, key); err != nil {
 			return err
 		}
@@ -238,16 +232,6 @@ func (in *importing) leave(e *zone.Edit, key setKey, why string) {
 	if !same && !in.told[key.t] {
 		in.told[key.t] = true
 		in.warnings = append(in.warnings, fmt.Sprintf("%s: %s records are left out: %s", in.sets[key][0].place, key.t, why))
-	}
-}
-
-// makeRoom takes away what cannot stand beside a set of the file: other data
-// beside an alias, and an alias beside other data.
-func (in *importing) makeRoom(e *zone.Edit, key setKey) {
-	for _, set := range e.Sets(key.name) {
-		if set.Type != key.t && (key.t == dns.TypeCNAME || set.Type == dns.TypeCNAME) && !in.isApex(setKey{key.name, set.Type}) {
-			_ = e.Put(key.name, zone.RRset{Type: set.Type}) // nothing is put
-		}
 	}
 }
 

@@ -62,7 +62,7 @@ func (l *ledger) onTop(base *zone.Zone) (z *zone.Zone, changed bool, err error) 
 		return nil, false, l.broken
 	}
 	l.changes = []zone.Difference{zone.Join(l.changes...)}
-	if d := l.changes[0]; len(d.Added)+len(d.Deleted) == 0 {
+	if d := l.changes[0]; d.IsEmpty() {
 		l.changes = nil
 	} else {
 		changed = true

@@ -93,9 +93,10 @@ func unnumbered(rr dns.RR) dns.RR {
 	return rr
 }
 
-// recordKey tells records apart. Their TTLs do not: those of a set are made one.
+// recordKey tells records apart. Their TTLs do not: those of a set are made one;
+// neither does the serial of an SOA.
 func recordKey(rr dns.RR) string {
-	rr = rr.Canonical()
+	rr = unnumbered(rr).Canonical()
 	var b strings.Builder
 	b.WriteString(string(rr.Name))
 	b.WriteString(rr.Type.String())

@@ -97,7 +97,10 @@ func TestOrigins(t *testing.T) {
 		return strings.TrimPrefix(m.origins(m.name).of(rr), dir+"/")
 	}
 	for line, want := range map[string]string{
-		"NS1 999 A 192.0.2.1":      "a.test.zone:4:1", // neither case nor TTL tells records apart
+		"NS1 A 192.0.2.1":          "a.test.zone:4:1", // case tells no records apart
+		"ns1 999 A 192.0.2.1":      control.FromUpdate,
+		"@ SOA ns1 h 9 2 3 4 5":    "a.test.zone:2:1", // neither does a serial
+		"@ SOA ns1 h 1 2 3 4 6":    control.FromUpdate,
 		"ns1 A 192.0.2.2":          control.FromUpdate,
 		"@ DNSKEY 256 3 15 " + key: "a.test.zone:5:1",
 		"@ DNSKEY 257 3 15 " + key: control.FromDNSSEC,

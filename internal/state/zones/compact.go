@@ -109,7 +109,7 @@ func compacted(entries []entry, keep int64) ([]byte, error) {
 	}
 	var out []byte
 	var err error
-	if sum := zone.Join(old.Changes...); len(sum.Deleted)+len(sum.Added) > 0 {
+	if sum := zone.Join(old.Changes...); !sum.IsEmpty() {
 		if out, err = appendDifference(out, kindOverlay, sum); err != nil {
 			return nil, err
 		}

@@ -49,7 +49,7 @@ func appendDifference(dst []byte, kind byte, d zone.Difference) ([]byte, error) 
 	dst = append(dst, kind)
 	dst = binary.BigEndian.AppendUint32(dst, uint32(len(d.Deleted)))
 	dst = binary.BigEndian.AppendUint32(dst, uint32(len(d.Added)))
-	for _, part := range [...][]dns.RR{d.Deleted, d.Added} {
+	for _, part := range [...][]dns.RR{d.Deleted, d.Added, heldRecords(d.Held)} {
 		for _, rr := range part {
 			dst = appendRR(dst, rr)
 			if len(dst)-start-frameHead > MaxRecord {
@@ -59,6 +59,35 @@ func appendDifference(dst []byte, kind byte, d zone.Difference) ([]byte, error) 
 	}
 	seal(dst[start:])
 	return dst, nil
+}
+
+// heldRecords gives held sets as records: one of class ANY without data for each
+// set, or of class NONE for one that is released, and behind it what is in it.
+func heldRecords(held []zone.Held) []dns.RR {
+	var all []dns.RR
+	for _, h := range held {
+		head := dns.RR{Name: h.Name, Type: h.Type, Class: dns.ClassANY}
+		if h.Released {
+			head.Class = dns.ClassNONE
+		}
+		all = h.Append(append(all, head), h.Name)
+	}
+	return all
+}
+
+// takeHeld takes one of these records.
+func takeHeld(held []zone.Held, rr dns.RR) ([]zone.Held, error) {
+	if rr.Class != dns.ClassIN {
+		h := zone.Held{Name: rr.Name, Released: rr.Class == dns.ClassNONE}
+		h.Type = rr.Type
+		return append(held, h), nil
+	}
+	if len(held) == 0 || !held[len(held)-1].Name.Equal(rr.Name) || held[len(held)-1].Type != rr.Type {
+		return held, fmt.Errorf("journal: a record of no held set: %w", errForm)
+	}
+	h := &held[len(held)-1]
+	h.TTL, h.Data = rr.TTL, append(h.Data, rr.Data)
+	return held, nil
 }
 
 // appendRR writes a record in wire form, without compression.
@@ -144,8 +173,15 @@ func (e *entry) readDifference(b []byte) error {
 			b = b[size:]
 		}
 	}
-	if len(b) > 0 {
-		return fmt.Errorf("journal: %d octets behind a difference: %w", len(b), errForm)
+	for len(b) > 0 {
+		rr, size, err := dns.ParseRecord(b)
+		if err != nil {
+			return fmt.Errorf("journal: %w: %w", errForm, err)
+		}
+		if e.difference.Held, err = takeHeld(e.difference.Held, rr); err != nil {
+			return err
+		}
+		b = b[size:]
 	}
 	return nil
 }
