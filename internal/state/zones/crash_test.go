@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/network-utopia/utopia/dns"
 	"github.com/network-utopia/utopia/dns/zone"
 	"github.com/network-utopia/utopia/internal/crashtest"
 )
@@ -102,6 +103,9 @@ func versionOf(all []*zone.Zone, s State) (int, error) {
 	if !same(e.Zone(), all[at]) {
 		return 0, fmt.Errorf("the changes do not lead to version %d", at)
 	}
+	if err := holds(all, at, s); err != nil {
+		return 0, err
+	}
 	for i := at - s.Steps; i < at; i++ {
 		d, ok := s.Past(zone.HistoryLimits{}).Since(uint32(10+i), uint32(10+at))
 		e := all[i].Edit()
@@ -110,6 +114,23 @@ func versionOf(all []*zone.Zone, s State) (int, error) {
 		}
 	}
 	return at, nil
+}
+
+// holds says whether the texts that the changes of a state hold are those of a version, on top of a zone with others.
+func holds(all []*zone.Zone, at int, s State) error {
+	e := all[0].Edit()
+	for k := range at {
+		name := dns.MustParseName(fmt.Sprintf("n%d.example.test.", k))
+		if err := e.Put(name, zone.RRset{Type: dns.TypeTXT, Data: [][]byte{{1, '?'}}}); err != nil {
+			return err
+		}
+	}
+	e.Overlay(zone.Join(s.Changes...))
+	e.SetSerial(all[at].SOA().Serial)
+	if !same(e.Zone(), all[at]) {
+		return fmt.Errorf("what is held is not that of version %d", at)
+	}
+	return nil
 }
 
 func TestJournalSurvives(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
+	"reflect"
 	"sync"
 	"testing"
 	"time"
@@ -199,6 +200,33 @@ func changed(data []byte, at int) []byte {
 	return out
 }
 
+// TestHeldLasts: what is held, what is held as nothing, and what is released.
+func TestHeldLasts(t *testing.T) {
+	t.Parallel()
+	f := openFolder(t)
+	j, _ := openJournal(t, f)
+	two := zone.RRset{Type: dns.TypeA, TTL: 60, Data: [][]byte{{192, 0, 2, 1}, {192, 0, 2, 2}}}
+	gone := zone.RRset{Type: dns.TypeTXT}
+	b, c := dns.MustParseName("b.example.test."), dns.MustParseName("c.example.test.")
+	want := []zone.Held{{Name: apex, RRset: two}, {Name: b, RRset: gone}, {Name: c, RRset: gone, Released: true}, {Name: c, RRset: two}}
+	must(t, j.Append(zone.Difference{Held: want}))
+	if _, state := openJournal(t, f); len(state.Changes) != 1 || !reflect.DeepEqual(state.Changes[0].Held, want) {
+		t.Errorf("%+v", state.Changes)
+	}
+	must(t, j.Compact(0))
+	// What is released is what the journal says nothing of any more.
+	if _, state := openJournal(t, f); len(state.Changes) != 1 || !reflect.DeepEqual(state.Changes[0].Held, []zone.Held{want[0], want[1], want[3]}) {
+		t.Errorf("compacted: %+v", state.Changes)
+	}
+	large := zone.Held{Name: apex, RRset: zone.RRset{Type: dns.TypeTXT}}
+	for range 300 {
+		large.Data = append(large.Data, make([]byte, 60_000))
+	}
+	if err := j.Append(zone.Difference{Held: []zone.Held{large}}); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("more than a record holds: %v", err)
+	}
+}
+
 func TestForeignFiles(t *testing.T) {
 	t.Parallel()
 	f := openFolder(t)
@@ -214,7 +242,14 @@ func TestForeignFiles(t *testing.T) {
 	seal(few)
 	many := append(append(make([]byte, frameHead), kindStep), 0, 0, 0, 0, 0, 0, 0, 0, 7)
 	seal(many)
+	a := dns.RR{Name: apex, Type: dns.TypeA, Class: dns.ClassIN, Data: []byte{192, 0, 2, 1}}
+	orphan := append(append(make([]byte, frameHead), kindStep), 0, 0, 0, 0, 0, 0, 0, 0)
+	strange := appendRR(appendRR(orphan[:len(orphan):len(orphan)], dns.RR{Name: apex, Type: dns.TypeTXT, Class: dns.ClassANY}), a)
+	orphan = appendRR(orphan, a)
+	seal(orphan)
+	seal(strange)
 	for what, content := range map[string][]byte{
+		"held in no set": append(j.head(), orphan...), "held in another set": append(j.head(), strange...),
 		"empty": {}, "text": []byte("hello\n"), "another zone's": other.head(), "an unknown kind": odd, "a version that is too long": long,
 		"a record that is none": append(j.head(), inside...), "no counts": append(j.head(), few...), "too much": append(j.head(), many...),
 	} {
