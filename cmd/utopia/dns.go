@@ -17,8 +17,8 @@ func newDNS(s *session) *cobra.Command {
 		Long: `These commands show, change and check the zones that the name server answers for: the domain's own, which Utopia makes
 from its settings and from dns.zone-file, and those of dns.zones in utopia.toml.`,
 	}
-	c.AddCommand(newDNSShow(s), newDNSSet(s), newDNSDelete(s), newDNSImport(s), newDNSExport(s), newDNSCheck(s), newDNSDelegate(s),
-		newDNSExplain(s))
+	c.AddCommand(newDNSShow(s), newDNSSet(s), newDNSDelete(s), newDNSImport(s), newDNSRevert(s), newDNSExport(s), newDNSCheck(s),
+		newDNSDelegate(s), newDNSExplain(s))
 	return c
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"text/tabwriter"
 
@@ -24,14 +25,7 @@ func (s *session) changed(done control.Changed, err error) error {
 		s.print("; nothing changes: it is so already\n")
 		return nil
 	}
-	t := changedTable{session: s, columns: tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)}
-	for _, r := range done.Deleted {
-		t.add(s.paint(s.out, "31", "-"), r)
-	}
-	for _, r := range done.Added {
-		t.add(s.paint(s.out, "32", "+"), r)
-	}
-	_ = t.columns.Flush() // as print does, where the reader has gone
+	s.printChanges(done)
 	if done.DryRun {
 		s.print("; a dry run: nothing was changed\n")
 	} else {
@@ -39,6 +33,33 @@ func (s *session) changed(done control.Changed, err error) error {
 	}
 	s.printAnswer(done)
 	return nil
+}
+
+// showChanges prints what a zone has and has not on top of what settings and files make.
+func (s *session) showChanges(ctx context.Context, zone string) error {
+	d, err := s.instance().Changes(ctx, zone)
+	switch {
+	case err != nil:
+		return err
+	case s.json:
+		s.printJSON(d)
+		return nil
+	case len(d.Deleted)+len(d.Added) == 0:
+		s.print("; %s is as settings and files say\n", d.Zone)
+	}
+	s.printChanges(d)
+	return nil
+}
+
+func (s *session) printChanges(d control.Changed) {
+	t := changedTable{session: s, columns: tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)}
+	for _, r := range d.Deleted {
+		t.add(s.paint(s.out, "31", "-"), r)
+	}
+	for _, r := range d.Added {
+		t.add(s.paint(s.out, "32", "+"), r)
+	}
+	_ = t.columns.Flush() // as print does, where the reader has gone
 }
 
 // changedTable prints records that went and came.

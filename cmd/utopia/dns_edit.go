@@ -19,8 +19,8 @@ own is one string, and cut into several where it is long. A name without a dot a
 @ for the zone's own name, and those in the data. NAME may also be one in another zone that is kept here.
 
 The change is in the zone's journal, synced, when the command ends, is signed and answered from, and secondary servers
-are told. It stays on top of what utopia.toml and zone files say, whatever they say later; utopia dns show tells such
-records by "update". Without --ttl the TTL stays as it was; that of new records is dns.ttl. The serial of an SOA goes up
+are told. It stays on top of what utopia.toml and zone files say, also when they say something else later, until utopia
+dns revert takes it back; utopia dns show tells such records by "update". Without --ttl the TTL stays as it was; that of new records is dns.ttl. The serial of an SOA goes up
 by itself, whatever the one is that is given.
 
 It prints what went (-) and what came (+), what is answered from now on, and for how long others may still have the old
@@ -61,8 +61,8 @@ func newDNSDelete(s *session) *cobra.Command {
 that NAME owns; a zone's own SOA and NS records stay. Names and data are as for utopia dns set. Of what is not there
 nothing is deleted: it says so, and ends with 1.
 
-The change stays on top of what utopia.toml and zone files say: a record of a file that was deleted so is not answered
-any more, and neither is one that Utopia makes. It prints what went, what is answered from now on, and for how long
+The change stays on top of what utopia.toml and zone files say: what a file has, or Utopia makes, and was deleted so is
+not answered any more, until utopia dns revert takes that back. It prints what went, what is answered from now on, and for how long
 others may still have the old answer.`,
 		Example: `  utopia dns delete blog CNAME
   utopia dns delete www A 192.0.2.2
@@ -83,6 +83,30 @@ others may still have the old answer.`,
 		},
 	}
 	c.Flags().BoolVar(&r.All, "all", false, "all that the name owns")
+	s.editFlags(c, &r.Zone, &r.DryRun)
+	return c
+}
+
+func newDNSRevert(s *session) *cobra.Command {
+	var r control.RevertRecords
+	c := &cobra.Command{
+		Use:   "revert NAME [TYPE]",
+		Short: "Make of a name what utopia.toml and zone files say, and nothing else",
+		Long: `Revert takes back what was changed of NAME, by utopia dns set, delete and import or by message (nsupdate): it owns again
+what utopia.toml and zone files make of it, of TYPE or of all types, and follows them from then on. What was changed in a
+zone is listed by utopia dns show --changes.`,
+		Example: `  utopia dns revert www
+  utopia dns revert @ MX --dry-run`,
+		Args:              cobra.RangeArgs(1, 2),
+		ValidArgsFunction: s.completeRecords(nil),
+		RunE: func(c *cobra.Command, args []string) error {
+			r.Name = args[0]
+			if len(args) > 1 {
+				r.Type = args[1]
+			}
+			return s.changed(s.instance().RevertRecords(c.Context(), r))
+		},
+	}
 	s.editFlags(c, &r.Zone, &r.DryRun)
 	return c
 }

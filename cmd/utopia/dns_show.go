@@ -20,7 +20,7 @@ const (
 )
 
 func newDNSShow(s *session) *cobra.Command {
-	var dnssec bool
+	var dnssec, changes bool
 	c := &cobra.Command{
 		Use:   "show [ZONE] [NAME]",
 		Short: "Show the zones and their records, and where each comes from",
@@ -30,20 +30,32 @@ the record comes from: file, line and column, or utopia for what it makes itself
 keys, signatures and denials, is shown with --dnssec. Of a zone with more than 100 records that was not asked for only
 the head is shown, and of the zones with the names of addresses the PTR records.
 
-Without a running instance it shows what the files of the folder come to. With --json and without arguments it prints the
+With --changes it shows what a zone has (+) and has not (-) on top of what utopia.toml and zone files make: what came by
+utopia dns set, delete and import, and by message. That takes a running instance.
+
+Without one it shows what the files of the folder come to. With --json and without arguments it prints the
 zones, else one line of JSON for each record.`,
 		Example: `  utopia dns show
   utopia dns show www
   utopia dns show example.org
-  utopia dns show example.org mail`,
+  utopia dns show example.org mail
+  utopia dns show --changes`,
 		Args:              cobra.MaximumNArgs(2),
 		ValidArgsFunction: s.completeZones,
 		RunE: func(c *cobra.Command, args []string) error {
+			switch {
+			case changes && len(args) > 1:
+				return usage("--changes is about a whole zone: leave out %s", args[1])
+			case changes:
+				return s.showChanges(c.Context(), strings.Join(args, ""))
+			}
 			return s.names(c.Context(), func(in control.Names) error {
 				return s.dnsShow(c.Context(), in, args, dnssec)
 			})
 		},
 	}
+	c.Flags().BoolVar(&changes, "changes", false, "show what was changed on top of settings and files")
+	c.MarkFlagsMutuallyExclusive("dnssec", "changes")
 	c.Flags().BoolVar(&dnssec, "dnssec", false, "show what comes of signing as well")
 	return c
 }

@@ -136,7 +136,17 @@ func (a *App) ImportRecords(ctx context.Context, r control.ImportRecords) (contr
 	return changed(ctx, a, r, (*dnssvc.Service).ImportRecords)
 }
 
-// changed makes a change of the zones of the name server that runs.
+// RevertRecords makes of a name what settings and files make of it.
+func (a *App) RevertRecords(ctx context.Context, r control.RevertRecords) (control.Changed, error) {
+	return changed(ctx, a, r, (*dnssvc.Service).RevertRecords)
+}
+
+// Changes tells what a zone has on top of what settings and files make.
+func (a *App) Changes(ctx context.Context, zone string) (control.Changed, error) {
+	return changed(ctx, a, zone, (*dnssvc.Service).Changes)
+}
+
+// changed makes a change of the zones of the name server that runs, or asks for one.
 func changed[T any](ctx context.Context, a *App, what T, do func(*dnssvc.Service, context.Context, T) (control.Changed, error)) (control.Changed, error) {
 	n, err := a.zones()
 	if err != nil {

@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"net/http"
+	"net/url"
 )
 
 // Editor changes the records of the zones that a running instance keeps. Each call is one change: all of it is made, and
@@ -15,6 +16,10 @@ type Editor interface {
 	DeleteRecords(ctx context.Context, r DeleteRecords) (Changed, error)
 	// ImportRecords makes records all that their names own of their types; with Replace, all that the zone has.
 	ImportRecords(ctx context.Context, r ImportRecords) (Changed, error)
+	// RevertRecords makes of a name what settings and files make of it: nothing that was changed stays on top of that.
+	RevertRecords(ctx context.Context, r RevertRecords) (Changed, error)
+	// Changes tells what a zone has and has not on top of what settings and files make.
+	Changes(ctx context.Context, zone string) (Changed, error)
 }
 
 // The limits of what is changed at once.
@@ -27,10 +32,10 @@ const (
 type SetRecords struct {
 	At
 	Type   string   `json:"type"`
-	Data   []string `json:"data"`          // of each record, in presentation form; a text without quotes is one string
-	TTL    *uint32  `json:"ttl,omitempty"` // seconds; nil: as it was before, or the zone's usual one
-	Add    bool     `json:"add,omitempty"` // to what is there
-	Only   bool     `json:"only,omitempty"`
+	Data   []string `json:"data"`              // of each record, in presentation form; a text without quotes is one string
+	TTL    *uint32  `json:"ttl,omitempty"`     // seconds; nil: as it was before, or the zone's usual one
+	Add    bool     `json:"add,omitempty"`     // to what is there
+	Only   bool     `json:"only,omitempty"`    // the name owns nothing else then
 	DryRun bool     `json:"dry_run,omitempty"` // only say what would change
 }
 
@@ -50,6 +55,13 @@ type ImportRecords struct {
 	Replace bool     `json:"replace,omitempty"`
 	Apex    bool     `json:"apex,omitempty"` // also the SOA and NS records of the zone's own name
 	DryRun  bool     `json:"dry_run,omitempty"`
+}
+
+// RevertRecords says of what nothing that was changed is to stay.
+type RevertRecords struct {
+	At
+	Type   string `json:"type"` // "" for all that the name owns
+	DryRun bool   `json:"dry_run,omitempty"`
 }
 
 // Changed tells what a change did, or with DryRun would do.
@@ -83,6 +95,12 @@ func handleEdits(handle func(string, int64, func(*http.Request) (any, error)), i
 	handle("POST /dns/import", MaxImportBody, func(r *http.Request) (any, error) {
 		return change(r, in.ImportRecords)
 	})
+	handle("POST /dns/revert", MaxRequestBody, func(r *http.Request) (any, error) {
+		return change(r, in.RevertRecords)
+	})
+	handle("GET /dns/changes", MaxRequestBody, func(r *http.Request) (any, error) {
+		return in.Changes(r.Context(), r.FormValue("zone"))
+	})
 }
 
 // change makes the change that a request asks for.
@@ -107,6 +125,16 @@ func (c *Client) DeleteRecords(ctx context.Context, r DeleteRecords) (done Chang
 // ImportRecords asks for the records of a file to be put in.
 func (c *Client) ImportRecords(ctx context.Context, r ImportRecords) (done Changed, err error) {
 	return done, c.ask(ctx, "POST", "/dns/import", r, &done)
+}
+
+// RevertRecords asks for a name to be as settings and files make it.
+func (c *Client) RevertRecords(ctx context.Context, r RevertRecords) (done Changed, err error) {
+	return done, c.ask(ctx, "POST", "/dns/revert", r, &done)
+}
+
+// Changes asks what a zone has on top of what settings and files make.
+func (c *Client) Changes(ctx context.Context, zone string) (d Changed, err error) {
+	return d, c.ask(ctx, "GET", "/dns/changes?"+url.Values{"zone": {zone}}.Encode(), nil, &d)
 }
 
 var _ Editor = (*Client)(nil)

@@ -2,6 +2,7 @@ package dnssvc
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,6 +28,7 @@ type edit struct {
 	ask      dns.Type // what the answer is told of; 0 for nothing
 	whole    bool     // it is about whole sets, which are held from then on
 	dry      bool     // it is only tried
+	hint     string   // for who meets an alias
 	warnings []string
 	do       func(head *zone.Zone, e *zone.Edit) error
 }
@@ -45,7 +47,7 @@ func (s *Service) SetRecords(_ context.Context, r control.SetRecords) (control.C
 		return control.Changed{}, refused(control.Invalid, "there is nothing to set: no data are given", "utopia dns delete takes records away")
 	}
 	usual := s.current.Load().ttl()
-	c.ask, c.dry, c.whole = t, r.DryRun, !r.Add
+	c.ask, c.dry, c.whole, c.hint = t, r.DryRun, !r.Add, "--only takes away what else the name owns"
 	c.do = func(_ *zone.Zone, e *zone.Edit) error {
 		was, there := e.RRset(c.name, t)
 		ttl := usual
@@ -178,9 +180,8 @@ func (s *Service) editOf(at control.At, kind string) (*edit, dns.Type, error) {
 // editAt begins a change at a name. The zone must be one that may be changed here.
 func (s *Service) editAt(at control.At) (*edit, error) {
 	m, name, err := s.current.Load().within(at)
-	if m != nil && len(m.primaries) > 0 {
-		return nil, refused(control.Conflict, fmt.Sprintf("%s is fetched from its primary: what is changed here would be overwritten", m.name),
-			"change it there: "+m.primaries[0].Address.String())
+	if m != nil {
+		err = cmp.Or(m.mine(), err)
 	}
 	if err != nil {
 		return nil, err
@@ -195,6 +196,15 @@ func (s *Service) editAt(at control.At) (*edit, error) {
 			"the log says why; when that is mended: utopia reload")
 	}
 	return &edit{zone: m, ledger: l, name: name}, nil
+}
+
+// mine says why nothing of a zone is changed here that is kept elsewhere.
+func (m *made) mine() error {
+	if len(m.primaries) == 0 {
+		return nil
+	}
+	return refused(control.Conflict, fmt.Sprintf("%s is fetched from its primary: what is changed here would be overwritten", m.name),
+		"change it there: "+m.primaries[0].Address.String())
 }
 
 // within is place, for changes: in a zone that is named a name may also be that
@@ -319,11 +329,18 @@ func (s *Service) edit(c *edit) (control.Changed, error) {
 		return control.Changed{}, refused(control.Internal, fmt.Sprintf("the change cannot be kept, and is not made: %v", err),
 			"when that is mended: utopia reload")
 	}
+	done := c.told(before, next, d)
 	after := s.current.Load()
+	if now := after.find(c.zone.name); now != nil && now.zone != nil {
+		done.Serial = now.zone.SOA().Serial
+	}
 	if c.dry {
 		after = before.with(c.zone.name, next)
 	}
-	return c.told(before, after, next, d), nil
+	if c.ask != 0 {
+		done.Answer = after.answer(c.name, c.ask)
+	}
+	return done, nil
 }
 
 // on makes the change on top of what a zone is by now. D is what differs, and
@@ -357,7 +374,7 @@ func (c *edit) hold(e *zone.Edit) {
 	seen := map[setKey]bool{}
 	for _, part := range [...][]dns.RR{d.Deleted, d.Added} {
 		for _, rr := range part {
-			if seen[keyOfSet(rr)] {
+			if rr.Type == dns.TypeSOA || seen[keyOfSet(rr)] {
 				continue
 			}
 			seen[keyOfSet(rr)] = true
@@ -393,15 +410,21 @@ func (c *edit) unsound(e *zone.Edit, err error) error {
 	switch {
 	case !servers:
 		return refused(control.Conflict, text+", and a zone needs one", "utopia dns set @ NS puts others in their place")
+	case alias && c.name.Equal(c.zone.name):
+		return refused(control.Conflict, text+": an alias stands alone (RFC 2181 section 10.1), and a zone's own name owns SOA and NS",
+			"A, AAAA and HTTPS records do for the zone's own name")
 	case alias:
-		var types []string
-		for _, set := range e.Sets(c.name) {
-			types = append(types, set.Type.String())
-		}
-		return refused(control.Conflict, fmt.Sprintf("%s (%s): an alias stands alone (RFC 2181 section 10.1)", text, strings.Join(types, ", ")),
-			"--only takes away what else the name owns")
+		return refused(control.Conflict, fmt.Sprintf("%s (%s): an alias stands alone (RFC 2181 section 10.1)", text, typesOf(e.Sets(c.name))), c.hint)
 	}
 	return refused(control.Conflict, text, "")
+}
+
+func typesOf(sets []zone.RRset) string {
+	var types []string
+	for _, set := range sets {
+		types = append(types, set.Type.String())
+	}
+	return strings.Join(types, ", ")
 }
 
 // with gives a state that answers from another version of a zone, to be asked.
@@ -418,26 +441,27 @@ func (st *state) with(name dns.Name, z *zone.Zone) *state {
 }
 
 // told tells of a change that was made.
-func (c *edit) told(before, after *state, next *zone.Zone, d zone.Difference) control.Changed {
+func (c *edit) told(before *state, next *zone.Zone, d zone.Difference) control.Changed {
 	from := c.zone.origins(c.name)
-	done := control.Changed{Zone: c.zone.name.String(), DryRun: c.dry, Deleted: []control.Record{}, Added: []control.Record{}, Warnings: c.warnings}
-	for _, rr := range d.Deleted {
-		done.Deleted = append(done.Deleted, shown(rr, from.of(rr)))
-	}
-	for _, rr := range d.Added {
-		done.Added = append(done.Added, shown(rr, from.of(rr)))
-	}
-	if now := after.find(c.zone.name); now != nil && now.zone != nil {
-		done.Serial = now.zone.SOA().Serial
-	}
-	if c.ask != 0 {
-		done.Answer = after.answer(c.name, c.ask)
-	}
+	done := control.Changed{Zone: c.zone.name.String(), DryRun: c.dry, Warnings: c.warnings}
+	done.Deleted, done.Added = listed(d, from)
 	if len(done.Deleted)+len(done.Added) > 0 {
 		done.Cached = c.cached(before, d)
 		done.Warnings = append(done.Warnings, c.remarks(next, d, from)...)
 	}
 	return done
+}
+
+// listed gives what differs as commands have it.
+func listed(d zone.Difference, from origins) (deleted, added []control.Record) {
+	list := func(part []dns.RR) []control.Record {
+		all := make([]control.Record, 0, len(part))
+		for _, rr := range part {
+			all = append(all, shown(rr, from.of(rr)))
+		}
+		return all
+	}
+	return list(d.Deleted), list(d.Added)
 }
 
 // answer is what a client is told that asks for a name and type.
