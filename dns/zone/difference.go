@@ -113,7 +113,7 @@ func (e *Edit) overlaySOA(d Difference) {
 
 // Join gives what two differences do that follow one another (RFC 1995 section
 // 5, condensation): a record that the first adds and the second deletes is in
-// neither part.
+// neither part, and nothing of a set that the second releases.
 func Join(differences ...Difference) Difference {
 	j := joiner{index: map[string]int{}}
 	for _, d := range differences {
@@ -127,6 +127,7 @@ func Join(differences ...Difference) Difference {
 		for _, rr := range d.Added {
 			j.at(rr).after = &rr
 		}
+		j.forget(d.Held)
 	}
 	out := Difference{Held: joinHeld(differences)}
 	for _, c := range j.changes {
@@ -148,6 +149,27 @@ type joiner struct {
 	index   map[string]int
 	changes []change
 	key     []byte
+}
+
+// forget leaves nothing of what became of the sets that are released: they are
+// as in the zone below.
+func (j *joiner) forget(held []Held) {
+	released := map[setKey]bool{}
+	for _, h := range held {
+		if h.Released {
+			released[h.key()] = true
+		}
+	}
+	if len(released) == 0 {
+		return
+	}
+	for i, c := range j.changes {
+		for _, rr := range [...]*dns.RR{c.before, c.after} {
+			if rr != nil && released[setKey{rr.Name.Canonical(), rr.Type}] {
+				j.changes[i] = change{}
+			}
+		}
+	}
 }
 
 // change is a record before and after; nil when it was not, or is not there.

@@ -102,6 +102,7 @@ func TestHeldJoins(t *testing.T) {
 		"joined before":           {[]Difference{Join(d1, d2)}, "a TXT 3 4, b TXT 5"},
 		"released":                {[]Difference{d1, d2, d3}, "a TXT 7, b TXT 6"},
 		"released, joined before": {[]Difference{Join(Join(d1, d2), d3)}, "a TXT 7, b TXT 6"},
+		"forgotten":               {[]Difference{d1, d2, d3, {Held: []Held{{Name: dns.MustParseName("b.example.test."), RRset: RRset{Type: dns.TypeTXT}, Released: true}}}}, "a TXT 7, b TXT 7"},
 		"held anew":               {[]Difference{Join(d1, d2), d4}, "a TXT 4, b TXT 5"},
 		"never held":              {[]Difference{d2}, "a TXT 4 7, b TXT 5 7"},
 	} {
@@ -171,14 +172,15 @@ func TestMakeRoom(t *testing.T) {
 }
 
 // TestHeldModel: whatever is decided and changed one by one, and however it is joined, on top of any zone the held sets
-// are as they were last.
+// are as they were last, and those that were released are that zone's.
 func TestHeldModel(t *testing.T) {
 	t.Parallel()
 	names, words := []string{"a", "b", "c.b"}, []string{"1", "2", "3"}
 	rapid.Check(t, func(rt *rapid.T) {
 		z, _ := load(t, head+"a TXT 1\nb TXT 2\n")
+		other, _ := load(t, head+"a TXT 3\nc.b TXT 9\n")
 		var all []Difference
-		held := map[string]bool{}
+		wanted := map[string]func() *Zone{} // whose set a name has; nil for neither's
 		for range rapid.IntRange(1, 6).Draw(rt, "changes") {
 			name := rapid.SampledFrom(names).Draw(rt, "name")
 			data := rapid.SliceOfDistinct(rapid.SampledFrom(words), rapid.ID[string]).Draw(rt, "data")
@@ -186,28 +188,31 @@ func TestHeldModel(t *testing.T) {
 			switch rapid.IntRange(0, 3).Draw(rt, "kind") {
 			case 0:
 				z, d = decide(t, z, strings.TrimSpace(name+" TXT "+strings.Join(data, " ")))
-				held[name] = true
+				wanted[name] = func() *Zone { return z }
 			case 1:
 				z, d = decide(t, z, name+" TXT released")
-				held[name] = false
+				wanted[name] = func() *Zone { return other }
 			default:
 				verb := rapid.SampledFrom([]string{"add " + name + ".example.test. 300", "delete " + name + ".example.test."}).Draw(rt, "verb")
+				before := z
 				z, d = changed(t, z, "update "+verb+" TXT "+rapid.SampledFrom(words).Draw(rt, "word"))
+				if of := wanted[name]; z != before && of != nil && of() == other {
+					wanted[name] = nil
+				}
 			}
 			all = append(all, d)
 			if rapid.Bool().Draw(rt, "join") {
 				all = []Difference{Join(all...)}
 			}
 		}
-		other, _ := load(t, head+"a TXT 3\nc.b TXT 9\n")
 		e := other.Edit()
 		e.Overlay(Join(all...))
-		for _, name := range names {
-			if !held[name] {
+		for name, of := range wanted {
+			if of == nil {
 				continue
 			}
 			owner := dns.MustParseName(name + ".example.test.")
-			was, _ := z.At(owner)
+			was, _ := of().At(owner)
 			want, _ := was.RRset(dns.TypeTXT)
 			if got, _ := e.RRset(owner, dns.TypeTXT); !slices.EqualFunc(got.Data, want.Data, slices.Equal[[]byte]) {
 				rt.Fatalf("%s: %q, want %q", name, got.Data, want.Data)
