@@ -55,8 +55,8 @@ zones, else one line of JSON for each record.`,
 		},
 	}
 	c.Flags().BoolVar(&changes, "changes", false, "show what was changed on top of settings and files")
-	c.MarkFlagsMutuallyExclusive("dnssec", "changes")
 	c.Flags().BoolVar(&dnssec, "dnssec", false, "show what comes of signing as well")
+	c.MarkFlagsMutuallyExclusive("dnssec", "changes")
 	return c
 }
 

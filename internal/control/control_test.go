@@ -26,6 +26,7 @@ type scripted struct {
 	recorder *transcript.Recorder
 	err      error
 	asked    []string
+	edits    []any
 }
 
 func (s *scripted) note(parts ...string) error {
