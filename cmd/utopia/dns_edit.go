@@ -7,6 +7,9 @@ import (
 	"github.com/network-utopia/utopia/internal/control"
 )
 
+// settable are the types that are offered for completion: those that people write.
+var settable = [...]string{"A", "AAAA", "CAA", "CNAME", "DNAME", "DS", "HTTPS", "MX", "NS", "PTR", "SOA", "SRV", "SSHFP", "SVCB", "TLSA", "TXT"}
+
 func newDNSSet(s *session) *cobra.Command {
 	var r control.SetRecords
 	var ttl string
@@ -31,7 +34,7 @@ answer. A running instance is needed: only that can change its zones.`,
   utopia dns set blog CNAME pages.example.net. --only
   utopia dns set _submission._tcp SRV "0 1 587 mail" --dry-run`,
 		Args:              cobra.MinimumNArgs(3),
-		ValidArgsFunction: s.completeRecords(commonTypes[:]),
+		ValidArgsFunction: s.completeRecords(settable[:]),
 		RunE: func(c *cobra.Command, args []string) error {
 			r.Name, r.Type, r.Data = args[0], args[1], args[2:]
 			if c.Flags().Changed("ttl") {

@@ -94,6 +94,15 @@ func CheckZoneFile(dir, zone, file string) ([]Check, error) {
 	return c.checks, nil
 }
 
+// ZoneOfFile gives the zone that a file belongs to in the settings of a folder, "" when it belongs to none.
+func ZoneOfFile(dir, file string) string {
+	cfg, err := loadFile(filepath.Join(dir, config.FileName))
+	if err != nil {
+		return ""
+	}
+	return zoneOfFile(cfg, file)
+}
+
 // zoneOfFile gives the zone whose file it is, "" when there is none.
 func zoneOfFile(cfg *config.Config, file string) string {
 	file, err := filepath.Abs(file)

@@ -224,14 +224,17 @@ func (in *importing) leftOut(key setKey) string {
 // changed anything.
 func (in *importing) leave(e *zone.Edit, key setKey, why string) {
 	was, _ := e.RRset(key.name, key.t)
-	there := was.Append(nil, key.name)
-	same := len(there) == len(in.sets[key])
-	for _, p := range in.sets[key] {
+	there, given := was.Append(nil, key.name), in.sets[key]
+	same := true
+	for _, p := range given {
 		same = same && slices.ContainsFunc(there, numbered(p.RR, was).SameData)
+	}
+	for _, rr := range there {
+		same = same && slices.ContainsFunc(given, func(p placed) bool { return numbered(p.RR, was).SameData(rr) })
 	}
 	if !same && !in.told[key.t] {
 		in.told[key.t] = true
-		in.warnings = append(in.warnings, fmt.Sprintf("%s: %s records are left out: %s", in.sets[key][0].place, key.t, why))
+		in.warnings = append(in.warnings, fmt.Sprintf("%s: %s records are left out: %s", given[0].place, key.t, why))
 	}
 }
 
