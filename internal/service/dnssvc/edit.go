@@ -14,6 +14,7 @@ import (
 	"github.com/network-utopia/utopia/dns/authority"
 	"github.com/network-utopia/utopia/dns/zone"
 	"github.com/network-utopia/utopia/internal/control"
+	"github.com/network-utopia/utopia/internal/state/zones"
 )
 
 // What commands change goes the way of an UPDATE: into the zone's journal, and
@@ -325,6 +326,8 @@ func (s *Service) edit(c *edit) (control.Changed, error) {
 	case err == nil, errors.Is(err, errDry):
 	case errors.As(err, &told):
 		return control.Changed{}, refused(told.Kind, err.Error(), told.Hint)
+	case errors.Is(err, zones.ErrTooLarge):
+		return control.Changed{}, refused(control.Invalid, "the change is more than the journal of a zone takes at once", "make it in several parts")
 	default:
 		return control.Changed{}, refused(control.Internal, fmt.Sprintf("the change cannot be kept, and is not made: %v", err),
 			"when that is mended: utopia reload")

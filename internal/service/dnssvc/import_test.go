@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/network-utopia/utopia/internal/control"
+	"github.com/network-utopia/utopia/internal/state/zones"
 )
 
 // imported reads a file, and imports it into a zone.
@@ -154,5 +155,23 @@ func TestImportLimit(t *testing.T) {
 	r = control.ImportRecords{Zone: "dyn.test", Replace: true}
 	if got := did(s.ImportRecords(t.Context(), r)); !strings.HasPrefix(got, "conflict: dyn.test. has 100004 records; a zone of up to 100000 can be replaced") {
 		t.Error(got)
+	}
+}
+
+// TestImportOfMoreThanAJournalTakes: it changes nothing, and the next change is made.
+func TestImportOfMoreThanAJournalTakes(t *testing.T) {
+	t.Parallel()
+	opts, _ := dynamic(t, t.TempDir())
+	s := started(t, opts)
+	text := `"` + strings.Repeat(strings.Repeat("x", 255)+`" "`, 200) + `"`
+	var records []control.Record
+	for i := range zones.MaxRecord / 51_000 {
+		records = append(records, control.Record{Name: fmt.Sprintf("n%d.dyn.test.", i), Type: "TXT", Data: text})
+	}
+	got := did(s.ImportRecords(t.Context(), control.ImportRecords{Zone: "dyn.test", Records: records}))
+	expect(t, "too much", got, "invalid: the change is more than the journal of a zone takes at once (make it in several parts)")
+	expect(t, "the next", set(s, "x", "TXT", "x"), `+x.@ 3600 TXT "x"`)
+	if got := serialOf(t, s); got != 2 {
+		t.Errorf("serial %d", got)
 	}
 }
