@@ -25,7 +25,7 @@ type Editor interface {
 // The limits of what is changed at once.
 const (
 	MaxImport     = 100_000  // records
-	MaxImportBody = 64 << 20 // octets of them as JSON
+	MaxImportBody = 32 << 20 // octets of them as JSON
 )
 
 // SetRecords says what a name is to own of a type.

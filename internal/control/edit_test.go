@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"reflect"
 	"strings"
 	"testing"
@@ -87,12 +86,16 @@ func TestEditLimits(t *testing.T) {
 			t.Errorf("%d more: %v", more, err)
 		}
 	}
-	for _, more := range []int{0, 1} {
-		w := httptest.NewRecorder()
-		blanks := strings.NewReader(strings.Repeat(" ", MaxImportBody-len("{}")+more) + "{}")
-		Handler(in).ServeHTTP(w, httptest.NewRequest("POST", "/dns/import", blanks))
-		if want := []int{http.StatusOK, http.StatusBadRequest}[more]; w.Code != want {
-			t.Errorf("%d more: HTTP status %d, %s", more, w.Code, w.Body)
+	// That of an import is larger, and held in the same way.
+	limits := map[string]int64{}
+	handleEdits(func(pattern string, most int64, _ func(*http.Request) (any, error)) { limits[pattern] = most }, in)
+	for pattern, most := range limits {
+		if want := map[bool]int64{true: MaxImportBody, false: MaxRequestBody}[pattern == "POST /dns/import"]; most != want {
+			t.Errorf("%s: %d octets, want %d", pattern, most, want)
 		}
+	}
+	large := Record{Type: "TXT", Data: strings.Repeat("x", MaxRequestBody)}
+	if _, err := c.ImportRecords(ctx, ImportRecords{Records: []Record{large, large}}); err != nil {
+		t.Error(err)
 	}
 }
