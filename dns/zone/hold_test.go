@@ -220,3 +220,29 @@ func TestHeldModel(t *testing.T) {
 		}
 	})
 }
+
+// TestHistoryTellsNothingOfHolding: who fetches what changed gets all of it, also where a set was released meanwhile.
+func TestHistoryTellsNothingOfHolding(t *testing.T) {
+	t.Parallel()
+	z, _ := load(t, head+"a TXT 1\n")
+	h, last := History{}, z
+	for i, line := range []string{"a TXT 2 3", "b TXT 1", "b TXT 1 2"} {
+		next, _ := decide(t, last, line)
+		next = next.WithSerial(uint32(8 + i))
+		d := Between(last, next)
+		name, _, _ := strings.Cut(line, " ")
+		d.Held = []Held{{Name: dns.MustParseName(name + ".example.test."), RRset: RRset{Type: dns.TypeTXT}, Released: i > 0}}
+		h, last = h.With(d, HistoryLimits{}), next
+	}
+	d, ok := h.Since(7, 10)
+	if !ok || len(d.Held) > 0 {
+		t.Errorf("%v, %v", d, ok)
+	}
+	e := z.Edit()
+	if err := e.Apply(d); err != nil || !e.Zone().SameContent(last) {
+		t.Errorf("it leads elsewhere, %v", err)
+	}
+	if one, _ := h.Since(9, 10); len(one.Held) > 0 {
+		t.Errorf("%v", one)
+	}
+}

@@ -336,6 +336,9 @@ func (s *Service) edit(c *edit) (control.Changed, error) {
 	after := s.current.Load()
 	if now := after.find(c.zone.name); now != nil && now.zone != nil {
 		done.Serial = now.zone.SOA().Serial
+		if now.signingFailed && !c.dry {
+			done.Warnings = append(done.Warnings, fmt.Sprintf("the change is kept, and is answered from when the zone can be signed: %v", now.failed))
+		}
 	}
 	if c.dry {
 		after = before.with(c.zone.name, next)

@@ -363,3 +363,22 @@ func TestSetBesideUpdates(t *testing.T) {
 		t.Errorf("%s", got)
 	}
 }
+
+// TestSetThatCannotBeSigned: it is kept, and the answer says that it is not answered from.
+func TestSetThatCannotBeSigned(t *testing.T) {
+	t.Parallel()
+	opts, _ := dynamic(t, t.TempDir())
+	keys := &heldKeys{}
+	opts.Keys, opts.Zones[0].Signing = keys, SignedNSEC
+	s := started(t, opts)
+	keys.fail(errors.New("no keys"))
+	expect(t, "set", set(s, "new", "TXT", "1"), `+new.@ 3600 TXT "1"`+"\n! the change is kept, and is answered from when the zone can be signed: no keys")
+	if got := texts(t, s, "new"); got != "NXDOMAIN" {
+		t.Error(got)
+	}
+	keys.fail(nil)
+	s.renew(timeNow().Add(signAgain + 1e9))
+	if got := texts(t, s, "new"); got != `NOERROR "1"` {
+		t.Error(got)
+	}
+}

@@ -90,5 +90,8 @@ func (s *Service) answerFrom(name dns.Name, l *ledger, c change) error {
 		m.plain, m.updated, m.ownSerial = c.zone, true, false
 		st.zones[i] = m.publish(&before, st.Options, now)
 		st.zones[i].ownSerial = before.ownSerial
+		if st.zones[i].signingFailed {
+			st.zones[i].plain = c.zone // which is signed when that can be done
+		}
 	})
 }
