@@ -48,7 +48,7 @@ func (s *Service) SetRecords(_ context.Context, r control.SetRecords) (control.C
 		return control.Changed{}, refused(control.Invalid, "there is nothing to set: no data are given", "utopia dns delete takes records away")
 	}
 	usual := s.current.Load().ttl()
-	c.ask, c.dry, c.whole, c.hint = t, r.DryRun, !r.Add, "--only takes away what else the name owns"
+	c.ask, c.dry, c.whole, c.hint = t, r.DryRun, !r.Add || r.Only, "--only takes away what else the name owns"
 	c.do = func(_ *zone.Zone, e *zone.Edit) error {
 		was, there := e.RRset(c.name, t)
 		ttl := usual
@@ -58,7 +58,7 @@ func (s *Service) SetRecords(_ context.Context, r control.SetRecords) (control.C
 		case there:
 			ttl = was.TTL
 		}
-		for _, set := range e.Sets(c.name) {
+		for _, set := range slices.Clone(e.Sets(c.name)) {
 			if set.Type == t && !r.Add || set.Type != t && r.Only && !c.staysAt(set.Type) {
 				_ = e.Put(c.name, zone.RRset{Type: set.Type}) // nothing is put
 			}
