@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/network-utopia/utopia/dns"
 	"github.com/network-utopia/utopia/dns/authority"
@@ -199,9 +198,14 @@ func (s *Service) editAt(at control.At) (*edit, error) {
 	return &edit{zone: m, ledger: l, name: name}, nil
 }
 
-// mine says why nothing of a zone is changed here that is kept elsewhere.
+// mine says why nothing of a zone is changed here that is kept elsewhere, or
+// follows another.
 func (m *made) mine() error {
-	if len(m.primaries) == 0 {
+	switch {
+	case m.reverse != nil:
+		return refused(control.Conflict, fmt.Sprintf("%s follows the address of %s", m.name, m.reverse.host.name),
+			"change that, or have a zone of your own for such names in dns.zones")
+	case len(m.primaries) == 0:
 		return nil
 	}
 	return refused(control.Conflict, fmt.Sprintf("%s is fetched from its primary: what is changed here would be overwritten", m.name),
@@ -226,14 +230,6 @@ func (st *state) within(at control.At) (*made, dns.Name, error) {
 		return m, "", refused(control.Invalid, fmt.Sprintf("%s is not in the zone %s", name, m.name), "a name without a dot at its end is within the zone")
 	}
 	return m, name, nil
-}
-
-// ttl is that of records whose TTL nobody says.
-func (o Options) ttl() uint32 {
-	if o.TTL == 0 {
-		return uint32(DefaultTTL / time.Second)
-	}
-	return uint32(o.TTL / time.Second)
 }
 
 // dataOf reads the data of records of the name and type of a change. The same
@@ -340,11 +336,12 @@ func (s *Service) edit(c *edit) (control.Changed, error) {
 			done.Warnings = append(done.Warnings, fmt.Sprintf("the change is kept, and is answered from when the zone can be signed: %v", now.failed))
 		}
 	}
+	set := after.set
 	if c.dry {
-		after = before.with(c.zone.name, next)
+		set = before.with(c.zone.name, next)
 	}
 	if c.ask != 0 {
-		done.Answer = after.answer(c.name, c.ask)
+		done.Answer = answer(set, c.name, c.ask)
 	}
 	return done, nil
 }
@@ -433,17 +430,26 @@ func typesOf(sets []zone.RRset) string {
 	return strings.Join(types, ", ")
 }
 
-// with gives a state that answers from another version of a zone, to be asked.
-func (st *state) with(name dns.Name, z *zone.Zone) *state {
-	next := *st
-	next.zones = slices.Clone(st.zones)
-	if m := next.find(name); m != nil {
-		m.zone = z
+// with gives the zones that are answered from with another version of one, to be
+// asked.
+func (st *state) with(name dns.Name, z *zone.Zone) *zone.Set {
+	var there []*zone.Zone
+	var missing []dns.Name
+	for _, m := range st.zones {
+		switch {
+		case m.name == name:
+			there = append(there, z)
+		case m.zone != nil:
+			there = append(there, m.zone)
+		default:
+			missing = append(missing, m.name)
+		}
 	}
-	if set, err := setOf(next.zones); err == nil { // they were a set before
-		next.set = set
+	set, err := zone.NewSet(there...)
+	if err != nil {
+		return st.set // cannot happen: no name is there twice
 	}
-	return &next
+	return set.WithMissing(missing...)
 }
 
 // told tells of a change that was made.
@@ -471,8 +477,8 @@ func listed(d zone.Difference, from origins) (deleted, added []control.Record) {
 }
 
 // answer is what a client is told that asks for a name and type.
-func (st *state) answer(name dns.Name, t dns.Type) *control.Answer {
-	r, _ := authority.Explain(st.set, dns.NewQuery(0, name, t))
+func answer(set *zone.Set, name dns.Name, t dns.Type) *control.Answer {
+	r, _ := authority.Explain(set, dns.NewQuery(0, name, t))
 	a := &control.Answer{Name: name.String(), Type: t.String(), Code: r.Rcode.String(), Own: r.Authoritative, Records: []control.Record{}}
 	for _, rr := range r.Answer {
 		a.Records = append(a.Records, shown(rr, ""))

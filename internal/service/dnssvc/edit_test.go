@@ -157,6 +157,7 @@ func TestWhereNothingIsChanged(t *testing.T) {
 		{Name: "www.keys.test"}:            "conflict: keys.test. comes with signatures of its own, which a change here would make wrong (change its file and sign it again; then: utopia reload)",
 		{Name: "www.dyn.test"}:             "conflict: dyn.test. has no journal that changes could be kept in (the log says why; when that is mended: utopia reload)",
 		{Zone: "other.test", Name: "www"}:  "not-found: there is no zone other.test. here (utopia dns show lists the zones)",
+		{Name: "1.0.0.127.in-addr.arpa"}:   "conflict: 1.0.0.127.in-addr.arpa. follows the address of networkutopia.test. (change that, or have a zone of your own for such names in dns.zones)",
 		{Name: "www.other.test."}:          "not-found: no zone here holds www.other.test. (utopia dns show lists the zones)",
 	} {
 		expect(t, fmt.Sprint(at), try(at), want)

@@ -2,6 +2,7 @@ package dnssvc
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/network-utopia/utopia/dns"
 	"github.com/network-utopia/utopia/dns/zone"
