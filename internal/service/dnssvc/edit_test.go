@@ -383,3 +383,21 @@ func TestSetThatCannotBeSigned(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// TestChangesAreNoNewFiles: a reload does not take what was changed by command for something new in the files, also where
+// a name of an address follows from it.
+func TestChangesAreNoNewFiles(t *testing.T) {
+	t.Parallel()
+	opts, _ := dynamic(t, t.TempDir())
+	s := started(t, opts)
+	before := s.Fingerprint()
+	expect(t, "set", did(s.SetRecords(t.Context(), control.SetRecords{At: control.At{Name: "nas"}, Type: "A", Data: []string{"10.0.0.5"}})), "+nas.@ 3600 A 10.0.0.5")
+	if s.current.Load().find(dns.MustParseName("5.0.0.10.in-addr.arpa.")) == nil {
+		t.Error("the address has no name")
+	}
+	next := opts
+	next.Before = s
+	if s.Fingerprint() != before || newService(t, next).Fingerprint() != before {
+		t.Error("something is new")
+	}
+}
