@@ -46,6 +46,11 @@ func (s *Service) SetRecords(_ context.Context, r control.SetRecords) (control.C
 	if len(records) == 0 {
 		return control.Changed{}, refused(control.Invalid, "there is nothing to set: no data are given", "utopia dns delete takes records away")
 	}
+	if r.TTL != nil {
+		if err := checkTTL(*r.TTL); err != nil {
+			return control.Changed{}, err
+		}
+	}
 	usual := s.current.Load().ttl()
 	c.ask, c.dry, c.whole, c.hint = t, r.DryRun, !r.Add || r.Only, "--only takes away what else the name owns"
 	c.do = func(_ *zone.Zone, e *zone.Edit) error {
@@ -71,6 +76,14 @@ func (s *Service) SetRecords(_ context.Context, r control.SetRecords) (control.C
 		return nil
 	}
 	return s.edit(c)
+}
+
+// checkTTL says what is wrong with a TTL (RFC 2181 section 8).
+func checkTTL(seconds uint32) error {
+	if seconds > dns.MaxTTL {
+		return refused(control.Invalid, fmt.Sprintf("a TTL of %d seconds; %d are the most", seconds, dns.MaxTTL), "")
+	}
+	return nil
 }
 
 // DeleteRecords takes away records, all of a type, or all of a name.

@@ -187,6 +187,11 @@ func TestOtherWaysToSet(t *testing.T) {
 	s := started(t, opts)
 	ttl := uint32(5)
 	do := func(r control.SetRecords) string { return did(s.SetRecords(t.Context(), r)) }
+	for _, seconds := range []uint32{dns.MaxTTL, dns.MaxTTL + 1} {
+		got := do(control.SetRecords{At: dynAt("ttl"), Type: "A", Data: []string{"192.0.2.1"}, TTL: &seconds, DryRun: true})
+		want := map[bool]string{false: "+ttl.@ 2147483647 A 192.0.2.1", true: "invalid: a TTL of 2147483648 seconds; 2147483647 are the most ()"}
+		expect(t, "a TTL", got, want[seconds > dns.MaxTTL])
+	}
 	expect(t, "add", do(control.SetRecords{At: dynAt("www"), Type: "A", Data: []string{"192.0.2.1"}, Add: true}), "+www.@ 300 A 192.0.2.1")
 	expect(t, "add what is there", do(control.SetRecords{At: dynAt("www"), Type: "A", Data: []string{"192.0.2.1"}, Add: true}), "")
 	expect(t, "add with a TTL", do(control.SetRecords{At: dynAt("www"), Type: "A", Data: []string{"192.0.2.1"}, Add: true, TTL: &ttl}),

@@ -139,8 +139,10 @@ func recordOf(rec control.Record) (rr dns.RR, err error) {
 	if rr.Type, err = dns.ParseType(rec.Type); err != nil {
 		return rr, err
 	}
-	rr.Data, err = dns.ParseData(rr.Type, rec.Data, dns.Root)
-	return rr, err
+	if rr.Data, err = dns.ParseData(rr.Type, rec.Data, dns.Root); err != nil {
+		return rr, err
+	}
+	return rr, checkTTL(rr.TTL)
 }
 
 // alone looks for aliases in the file that do not stand alone in it, and for
@@ -242,8 +244,8 @@ func (in *importing) leave(e *zone.Edit, key setKey, why string) {
 // of its records (RFC 2181 section 5.2).
 func (in *importing) put(e *zone.Edit, key setKey) error {
 	was, _ := e.RRset(key.name, key.t)
-	_ = e.Put(key.name, zone.RRset{Type: key.t}) // nothing is put
 	records := in.sets[key]
+	_ = e.Put(records[0].Name, zone.RRset{Type: key.t}) // nothing is put
 	ttl := records[0].TTL
 	for _, p := range records {
 		ttl = min(ttl, p.TTL)

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/network-utopia/utopia/dns"
 	"github.com/network-utopia/utopia/internal/control"
 	"github.com/network-utopia/utopia/internal/state/zones"
 )
@@ -36,9 +37,9 @@ func TestImport(t *testing.T) {
 	}
 	s := started(t, opts)
 	into := control.ImportRecords{Zone: "dyn.test"}
-	file := "$TTL 60\nwww A 192.0.2.1\nwww A 192.0.2.1\nalias A 192.0.2.2\nold CNAME new\n@ SOA ns1 host 1 3600 600 86400 60\n@ NS ns1\n$GENERATE 1-2 n$ TXT t$\nnew 30 TXT a\nnew 20 TXT b\n"
+	file := "$TTL 60\nwww A 192.0.2.1\nwww A 192.0.2.1\nalias A 192.0.2.2\nold CNAME new\n@ SOA ns1 host 1 3600 600 86400 60\n@ NS ns1\n$GENERATE 1-2 n$ TXT t$\nNew 30 TXT a\nnew 20 TXT b\n"
 	want := "-alias.@ 300 CNAME www.@ dyn.zone:8:1\n-old.@ 300 TXT \"x\" dyn.zone:7:1\n-www.@ 300 A 192.0.2.80 dyn.zone:5:1\n-www.@ 300 A 192.0.2.81 dyn.zone:6:1\n" +
-		"+alias.@ 60 A 192.0.2.2\n+n1.@ 60 TXT \"t1\"\n+n2.@ 60 TXT \"t2\"\n+new.@ 20 TXT \"a\"\n+new.@ 20 TXT \"b\"\n+old.@ 60 CNAME new.@\n+www.@ 60 A 192.0.2.1"
+		"+alias.@ 60 A 192.0.2.2\n+n1.@ 60 TXT \"t1\"\n+n2.@ 60 TXT \"t2\"\n+New.@ 20 TXT \"a\"\n+New.@ 20 TXT \"b\"\n+old.@ 60 CNAME new.@\n+www.@ 60 A 192.0.2.1"
 	dry := into
 	dry.DryRun = true
 	expect(t, "dry", imported(t, s, file, dry), want)
@@ -88,10 +89,11 @@ func TestImportThatIsRefused(t *testing.T) {
 		t.Errorf("%d problems", strings.Count(got, "\n")+1)
 	}
 	for want, rec := range map[string]control.Record{
-		"f:1: dns: name \"a..b\": empty label":         {Name: "a..b", Type: "A", Data: "192.0.2.1"},
-		"f:1: dns: unknown record type \"X\"":          {Name: "a", Type: "X"},
-		"f:1: bad A data: not understood: \"nowhere\"": {Name: "a", Type: "A", Data: "nowhere"},
-		"f:1: a. is not in the zone dyn.test.":         {Name: "a", Type: "A", Data: "192.0.2.1"},
+		"f:1: dns: name \"a..b\": empty label":                      {Name: "a..b", Type: "A", Data: "192.0.2.1"},
+		"f:1: dns: unknown record type \"X\"":                       {Name: "a", Type: "X"},
+		"f:1: bad A data: not understood: \"nowhere\"":              {Name: "a", Type: "A", Data: "nowhere"},
+		"f:1: a. is not in the zone dyn.test.":                      {Name: "a", Type: "A", Data: "192.0.2.1"},
+		"f:1: a TTL of 2147483648 seconds; 2147483647 are the most": {Name: "a.dyn.test.", Type: "A", Data: "192.0.2.1", TTL: dns.MaxTTL + 1},
 	} {
 		rec.From = "f:1"
 		got := did(s.ImportRecords(t.Context(), control.ImportRecords{Zone: "dyn.test", Records: []control.Record{rec}}))
