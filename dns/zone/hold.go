@@ -11,6 +11,7 @@ import (
 // the whole set: not at single records, as the other parts of a Difference do. On
 // top of another zone (Overlay) it is the same set again, whatever that zone has.
 // A set without data is one that is not there.
+// docs/decisions/0010-sets-that-are-held.md tells why.
 type Held struct {
 	Name dns.Name
 	RRset

@@ -83,13 +83,15 @@ func TestSetRecords(t *testing.T) {
 		{"sub", "NS", "ns.sub", "+sub.@ 3600 NS ns.sub.@"},
 		{"ns.sub", "A", "192.0.2.7", "+ns.sub.@ 3600 A 192.0.2.7"},
 		{"x.sub", "TXT", "x", `+x.sub.@ 3600 TXT "x"` + "\n! x.sub.@ TXT is not answered: sub.@ is delegated (NS)"},
-		{"@", "SOA", "ns1 host 99 1d 2h 4w 1m", "-@ 300 SOA ns1.@ host.@ 15 3600 600 86400 60 dyn.zone:2:1\n+@ 300 SOA ns1.@ host.@ 16 86400 7200 2419200 60"},
+		{"dn", "DNAME", "www", "+dn.@ 3600 DNAME www.@"},
+		{"x.dn", "TXT", "x", `+x.dn.@ 3600 TXT "x"` + "\n! x.dn.@ TXT is not answered: dn.@ owns a DNAME"},
+		{"@", "SOA", "ns1 host 99 1d 2h 4w 1m", "-@ 300 SOA ns1.@ host.@ 17 3600 600 86400 60 dyn.zone:2:1\n+@ 300 SOA ns1.@ host.@ 18 86400 7200 2419200 60"},
 		{"@", "SOA", "ns1 host 99 1d 2h 4w 1m", ""},
 		{"@", "NS", "ns1|ns9", "+@ 300 NS ns9.@\n! ns9.@, which the NS record of @ points at, is not there: a name outside the zone ends with a dot"},
 	} {
 		expect(t, tt.name+" "+tt.t+" "+tt.data, set(s, tt.name, tt.t, strings.Split(tt.data, "|")...), tt.want)
 	}
-	if got := serialOf(t, s); got != 17 {
+	if got := serialOf(t, s); got != 19 {
 		t.Errorf("serial %d", got)
 	}
 	if got := texts(t, s, "any.wild"); got != `NOERROR "*"` {

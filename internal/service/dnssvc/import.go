@@ -112,9 +112,6 @@ func (in *importing) take(st *state, rec control.Record) {
 	case err != nil:
 		in.problem(rec.From, "%v", err)
 		return
-	case rr.Type.IsMeta():
-		in.problem(rec.From, "%s stands in messages alone: no name owns such records", rr.Type)
-		return
 	case !rr.Name.IsSubdomainOf(in.zone.name):
 		hint := ""
 		if m := st.holds(rr.Name); m != nil {
