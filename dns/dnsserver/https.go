@@ -57,9 +57,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.countHTTP(from, RefusedWrite)
 		return
 	}
-	if !from.quiet {
-		s.opts.Metrics.Answered(HTTPS, dns.Rcode(response[3]&0xf), 1, len(query), len(response))
-	}
+	s.answered(&from, query, response, len(response))
 }
 
 // clientOf tells who has made a request.

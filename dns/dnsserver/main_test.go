@@ -108,20 +108,54 @@ type counters struct {
 	mu        sync.Mutex
 	exchanges []string
 	in, out   int // octets
+	kinds     map[string]int
 	refused   map[Refusal]int
 	panics    int
 }
 
-func (c *counters) Answered(t Transport, code dns.Rcode, n, in, out int) {
+func (c *counters) Answered(t Transport, a *Answers) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if n < 1 || in < n*dns.HeaderLen || out < n*dns.HeaderLen {
+	total := 0
+	for code, v := range a.Codes() {
+		if v.N < 1 || v.In < v.N*dns.HeaderLen || v.Out < v.N*dns.HeaderLen {
+			c.exchanges = append(c.exchanges, "impossible")
+		}
+		for range v.N {
+			c.exchanges = append(c.exchanges, t.String()+" "+code.String())
+		}
+		total += v.N
+		c.in, c.out = c.in+v.In, c.out+v.Out
+	}
+	if c.kinds == nil {
+		c.kinds = map[string]int{}
+	}
+	for typ, n := range a.Types() {
+		c.kinds[typ.String()] += n
+		total -= n
+	}
+	for op, n := range a.Opcodes() {
+		c.kinds[op.String()] += n
+		total -= n
+	}
+	for zone, n := range a.Zones() {
+		c.kinds[fmt.Sprint("zone ", zone)] += n
+	}
+	if total != 0 {
 		c.exchanges = append(c.exchanges, "impossible")
 	}
-	for range n {
-		c.exchanges = append(c.exchanges, t.String()+" "+code.String())
+	for what, n := range map[string]int{"TC": a.Truncated, "DO": a.DNSSEC} {
+		if n > 0 {
+			c.kinds[what] += n
+		}
 	}
-	c.in, c.out = c.in+in, c.out+out
+}
+
+// kindsSeen gives all that was counted beside the codes.
+func (c *counters) kindsSeen() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return fmt.Sprint(c.kinds)
 }
 
 func (c *counters) Refused(_ Transport, why Refusal, n int) {

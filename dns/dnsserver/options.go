@@ -75,6 +75,12 @@ type Client struct {
 	// Time is when the query was read. Queries that are read together have the same.
 	Time time.Time
 
+	// What a Handler that is given the Client may say of its answer: a number for
+	// the zone that it is from, which Metrics is told, and that a limit on
+	// responses kept it back or made it small, which transcripts note.
+	Zone    uint32
+	Limited bool
+
 	quiet bool // what Options.Quiet said before the response was sent
 }
 
@@ -109,9 +115,8 @@ type Rate interface {
 // Metrics counts what the server does. Its methods are called from many
 // goroutines at once, and over UDP once for each batch of queries.
 type Metrics interface {
-	// Answered counts n queries that were answered with one response code (the
-	// four bits of the header), and the octets of those queries and responses.
-	Answered(t Transport, code dns.Rcode, n, in, out int)
+	// Answered counts queries that were answered. Their numbers may not be kept.
+	Answered(t Transport, a *Answers)
 	// Refused counts n connections or messages that were not answered.
 	Refused(t Transport, why Refusal, n int)
 	// Panic counts a broken invariant, which cost a datagram or a connection. What
@@ -207,6 +212,6 @@ func (o Options) withDefaults() Options {
 
 type noMetrics struct{}
 
-func (noMetrics) Answered(Transport, dns.Rcode, int, int, int) {}
-func (noMetrics) Refused(Transport, Refusal, int)              {}
-func (noMetrics) Panic(Transport)                              {}
+func (noMetrics) Answered(Transport, *Answers)    {}
+func (noMetrics) Refused(Transport, Refusal, int) {}
+func (noMetrics) Panic(Transport)                 {}

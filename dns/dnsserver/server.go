@@ -21,6 +21,7 @@ const service = "dns"
 type Server struct {
 	opts    Options
 	loop    *serve.Loop
+	single  sync.Pool    // of *Answers, for queries that come one by one
 	streams atomic.Int64 // responses of several messages that are being sent
 	groups  sync.Map     // *batch.Group by address, of sockets that share it
 }

@@ -62,9 +62,7 @@ func (c *session) streamed(query []byte, messages iter.Seq2[[]byte, error]) bool
 		return false
 	}
 	c.line(fmt.Sprintf("%d messages, %d octets", s.sent, s.octets))
-	if !c.from.quiet {
-		c.opts.Metrics.Answered(c.from.Transport, s.code, 1, len(query), s.octets)
-	}
+	c.answered(&c.from, query, s.first[:], s.octets)
 	return true
 }
 
@@ -84,7 +82,7 @@ type outStream struct {
 	buf    []byte
 	sent   int
 	octets int
-	code   dns.Rcode // of the first message
+	first  [dns.HeaderLen]byte // the header of the first message
 }
 
 // send writes one message; false when the client does not take it in time.
@@ -94,7 +92,7 @@ func (s *outStream) send(message []byte) bool {
 		return false
 	}
 	if s.sent == 0 { // the others would push out of the transcript what is worth seeing
-		s.code = dns.Rcode(message[3] & 0xf)
+		copy(s.first[:], message)
 		record(s.x, transcript.Sent, message)
 	}
 	now := time.Now()

@@ -197,9 +197,7 @@ func (c *session) answer(query []byte) bool {
 	}
 	binary.BigEndian.PutUint16(c.out[at:], uint16(size))
 	record(c.x, transcript.Sent, c.out[at+2:])
-	if !c.from.quiet {
-		c.opts.Metrics.Answered(c.from.Transport, dns.Rcode(c.out[at+2+3]&0xf), 1, len(query), size)
-	}
+	c.answered(&c.from, query, c.out[at+2:], size)
 	return true
 }
 

@@ -139,7 +139,7 @@ func (r *reader) finish(q *batch.Datagram, h *handled) {
 	default:
 		record(h.x, transcript.Sent, q.Answer)
 		if !h.from.quiet {
-			r.count.answered(q.Data, q.Answer)
+			r.count.answers.add(h.from.Zone, q.Data, q.Answer, len(q.Answer))
 		}
 	}
 	h.x.End()
@@ -150,47 +150,4 @@ func (r *reader) refused(from Client, why Refusal) {
 	if why != "" && !from.quiet {
 		r.count.refused(why)
 	}
-}
-
-// tally collects what Metrics is told of a batch.
-type tally struct {
-	answers  [16]struct{ n, in, out int } // by the header's response code
-	refusals []refusals
-}
-
-type refusals struct {
-	why Refusal
-	n   int
-}
-
-func (t *tally) answered(query, response []byte) {
-	code := response[3] & 0xf
-	a := &t.answers[code]
-	a.n++
-	a.in += len(query)
-	a.out += len(response)
-}
-
-func (t *tally) refused(why Refusal) {
-	for i := range t.refusals {
-		if t.refusals[i].why == why {
-			t.refusals[i].n++
-			return
-		}
-	}
-	t.refusals = append(t.refusals, refusals{why, 1})
-}
-
-// flush tells m all of it, and begins anew.
-func (t *tally) flush(transport Transport, m Metrics) {
-	for code := range t.answers {
-		if a := &t.answers[code]; a.n > 0 {
-			m.Answered(transport, dns.Rcode(code), a.n, a.in, a.out)
-			a.n, a.in, a.out = 0, 0, 0
-		}
-	}
-	for _, r := range t.refusals {
-		m.Refused(transport, r.why, r.n)
-	}
-	t.refusals = t.refusals[:0]
 }
