@@ -16,6 +16,7 @@ func (x *exchange) quick(set *zone.Set, dst, query []byte) (out []byte, o Outcom
 	if !q.read(query) || !x.readWire(q.options) || x.badCookieLen || !q.find(set) {
 		return dst, 0, false
 	}
+	x.zone = q.zone
 	out = q.answer(dst)
 	if len(out)-len(dst) > q.limit(x.client.MaxUDP)-x.reserve() {
 		return dst, 0, false // what to leave out is not for this lane to say

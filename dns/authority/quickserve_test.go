@@ -89,6 +89,9 @@ func TestLanesWithEverything(t *testing.T) {
 			if o != wantO {
 				t.Fatalf("%x: outcome %d, want %d", wire, o, wantO)
 			}
+			if x.zone != y.zone {
+				t.Fatalf("%x: asked about the zone %v, want %v", wire, x.zone, y.zone)
+			}
 			if o == Dropped {
 				continue
 			}

@@ -97,11 +97,19 @@ func respond(set *zone.Set, dst, query []byte, maxUDP int) []byte {
 // header, or a response (RFC 1035 section 4.1.1, RFC 5625 section 4.2), or the
 // limit was reached.
 func (r *Responder) Respond(set *zone.Set, dst, query []byte, c Client, now time.Time) ([]byte, Outcome) {
+	out, outcome, _ := r.RespondFrom(set, dst, query, c, now)
+	return out, outcome
+}
+
+// RespondFrom is Respond that says as well which zone was asked about: the one
+// that the name in the question is in, nil where it is in none.
+func (r *Responder) RespondFrom(set *zone.Set, dst, query []byte, c Client, now time.Time) ([]byte, Outcome, *zone.Zone) {
 	x := exchange{Responder: r, client: c, now: now}
 	if out, outcome, ok := x.quick(set, dst, query); ok {
-		return out, outcome
+		return out, outcome, x.zone
 	}
-	return x.full(set, dst, query)
+	out, outcome := x.full(set, dst, query)
+	return out, outcome, x.zone
 }
 
 // full is the lane that knows everything.
@@ -115,6 +123,9 @@ func (x *exchange) full(set *zone.Set, dst, query []byte) ([]byte, Outcome) {
 		return x.malformed(dst, h)
 	}
 	x.read(q.EDNS)
+	if len(q.Question) > 0 {
+		x.zone = set.FindFor(q.Question[0].Name, q.Question[0].Type)
+	}
 	m := x.answer(set, q)
 	outcome := x.limit(set, q, m)
 	if outcome == Dropped {
@@ -140,6 +151,7 @@ type exchange struct {
 	*Responder
 	client Client
 	now    time.Time
+	zone   *zone.Zone // that was asked about
 	asked
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -188,4 +189,37 @@ func FuzzRespond(f *testing.F) {
 			t.Fatalf("%x: %s", query, dns.Summary(r))
 		}
 	})
+}
+
+func TestRespondFrom(t *testing.T) {
+	t.Parallel()
+	set := lanesSet(t)
+	for _, z := range set.Zones() {
+		for _, typ := range []dns.Type{dns.TypeA, dns.TypeMX} { // a fast answer, and one that is not
+			name, _ := z.Apex().Prepend("no-such-name")
+			wire, err := dns.NewQuery(1, name, typ).Append(nil, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out, outcome, from := (&Responder{}).RespondFrom(set, nil, wire, Client{}, time.Time{})
+			if from != set.Find(name) || outcome != Answered || len(out) < dns.HeaderLen {
+				t.Errorf("%s %s is from %v", name, typ, from)
+			}
+		}
+	}
+	for _, tt := range []struct {
+		set  *zone.Set
+		name string
+	}{{set, "elsewhere.example.org."}, {nil, "a.test."}} {
+		wire, err := dns.NewQuery(1, dns.MustParseName(tt.name), dns.TypeA).Append(nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, from := (&Responder{}).RespondFrom(tt.set, nil, wire, Client{}, time.Time{}); from != nil {
+			t.Errorf("%s is from %s", tt.name, from.Apex())
+		}
+	}
+	if _, outcome, from := (&Responder{}).RespondFrom(set, nil, []byte("short"), Client{}, time.Time{}); from != nil || outcome != Silent {
+		t.Errorf("no query: %v from %v", outcome, from)
+	}
 }

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/network-utopia/utopia/dns"
 	"github.com/network-utopia/utopia/dns/authority"
 	"github.com/network-utopia/utopia/dns/dnsserver"
 )
@@ -21,10 +20,11 @@ func (f inForce) Respond(dst, query []byte, from dnsserver.Client) []byte {
 	if isSpecial(query) {
 		return f.special(st, dst, query, from, time.Now())
 	}
-	out, outcome := st.protect.at(now).Respond(st.set, dst, query, clientOf(from), now)
+	out, outcome, z := st.protect.at(now).RespondFrom(st.set, dst, query, clientOf(from), now)
 	if outcome != authority.Answered {
-		st.Limited.count(outcome)
+		st.limited(&from, outcome)
 	}
+	from.Zone = st.numbers[z]
 	return out
 }
 
@@ -51,8 +51,14 @@ func (f inForce) Allow(client netip.Addr, over dnsserver.Transport, now time.Tim
 }
 
 // Answered implements dnsserver.Metrics.
-func (f inForce) Answered(_ dnsserver.Transport, code dns.Rcode, n, in, out int) {
-	f.count(code.String(), n, in, out)
+func (f inForce) Answered(over dnsserver.Transport, a *dnsserver.Answers) {
+	st := f.s.current.Load()
+	st.Counts.add(over, a)
+	if st.Meter != nil {
+		for code, v := range a.Codes() {
+			st.Meter.Add(codeName(code), v.N, v.In, v.Out)
+		}
+	}
 }
 
 // counted are the refusals that neither the guard nor Answered counts.

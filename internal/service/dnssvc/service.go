@@ -139,6 +139,7 @@ type Options struct {
 	Unlimited        []netip.Prefix // networks to which RateLimit does not apply
 	CookieSecretFile string         // secrets that servers share, one on each line; "" for one of our own
 	Limited          *Limited       // counts what RateLimit kept back; nil for nothing
+	Counts           *Counts        // counts what is answered; nil for nothing
 
 	Host      host.Host
 	Addresses []netip.Addr // to listen on
@@ -182,6 +183,7 @@ type state struct {
 	set     *zone.Set
 	hosts   hosts        // of the domain's zone, that those of addresses are made of
 	basis   reverseBasis // the same, but for the settings; the zero value: they are to be looked at anew
+	numbers map[*zone.Zone]uint32 // in Counts
 	protect *protection
 	after   *state // that its zones were made to come after
 }

@@ -85,7 +85,7 @@ func (f inForce) signedQuery(st *state, dst, query []byte, m *dns.Message, from 
 	now := time.Now()
 	out, outcome := st.protect.at(now).Respond(st.set, nil, query, clientOf(from), now)
 	if outcome != authority.Answered {
-		st.Limited.count(outcome)
+		st.limited(&from, outcome)
 	}
 	if signer == nil || len(out) < dns.HeaderLen {
 		return append(dst, out...)

@@ -204,7 +204,7 @@ func (st *state) settle(now time.Time) error {
 	if err == nil && len(missing) > 0 {
 		set = set.WithMissing(missing...)
 	}
-	st.set = set
+	st.set, st.numbers = set, st.Counts.numbersOf(st.zones)
 	return err
 }
 
