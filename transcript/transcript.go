@@ -27,7 +27,7 @@ import (
 const (
 	MaxEntries  = 200       // entries kept of one exchange
 	MaxText     = 1000      // bytes kept of one entry's text, before those that cannot be shown become escapes
-	MaxTexts    = 32 << 10  // bytes kept of all texts of one exchange
+	MaxTexts    = 32 << 10  // bytes kept of all texts and fields of one exchange
 	MaxRawBytes = 256 << 10 // bytes kept of one exchange's raw messages, where a sink asks for them
 )
 
@@ -86,6 +86,8 @@ type Entry struct {
 	Text  string    `json:"text"`          // the line without its end, or a one-line summary of the message
 	Bytes int       `json:"bytes"`         // on the wire
 	Raw   []byte    `json:"raw,omitempty"` // the message itself, at level Bytes alone
+	// Fields are what is known of the message, by names of the protocol's own. They are not changed any more.
+	Fields map[string]string `json:"fields,omitempty"`
 }
 
 // Head is what is known of an exchange when it begins.
@@ -334,11 +336,15 @@ func (x *Exchange) Line(d Direction, n int, text string) {
 }
 
 // Message adds a message with its summary, and keeps a copy of its bytes where a sink asks for them.
-func (x *Exchange) Message(d Direction, wire []byte, text string) {
+func (x *Exchange) Message(d Direction, wire []byte, text string) { x.Described(d, wire, text, nil) }
+
+// Described is Message with fields, or nil, which belong to the exchange then. They are kept as texts are: printable,
+// and up to MaxText bytes of each value.
+func (x *Exchange) Described(d Direction, wire []byte, text string, fields map[string]string) {
 	if x == nil {
 		return
 	}
-	e := Entry{Dir: d, Text: text, Bytes: len(wire)}
+	e := Entry{Dir: d, Text: text, Bytes: len(wire), Fields: fields}
 	if x.level >= Bytes {
 		e.Raw = wire // add copies what there is room for
 	}
@@ -359,6 +365,11 @@ func (x *Exchange) Secret(d Direction, n int, shown, secret string) {
 func (x *Exchange) add(e Entry) {
 	e.Time = time.Now()
 	e.Text = printable(e.Text)
+	size := len(e.Text)
+	for name, value := range e.Fields {
+		e.Fields[name] = printable(value)
+		size += len(name) + len(e.Fields[name])
+	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.ended {
@@ -369,9 +380,9 @@ func (x *Exchange) add(e Entry) {
 		e.Raw = append([]byte(nil), e.Raw[:room]...)
 		x.raw += room
 	}
-	if len(x.record.Entries) < MaxEntries && x.texts+len(e.Text) <= MaxTexts {
+	if len(x.record.Entries) < MaxEntries && x.texts+size <= MaxTexts {
 		x.record.Entries = append(x.record.Entries, e)
-		x.texts += len(e.Text)
+		x.texts += size
 	} else {
 		x.record.Omitted++
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/netip"
 	"os"
 	"runtime"
@@ -164,6 +165,39 @@ func TestTextsTogetherAreBounded(t *testing.T) {
 	}
 	if n := len(feed.Events()); n != MaxTexts/MaxText+4 {
 		t.Errorf("the feed was told of %d events, want all %d", n, MaxTexts/MaxText+4)
+	}
+}
+
+func TestFields(t *testing.T) {
+	feed := NewFeed(Lines, MaxEntries)
+	x := begin(New(Options{Sinks: []Sink{feed}}), "dns")
+	x.Described(Received, []byte("abc"), "text", map[string]string{"name": "a\x1b[2J", "long": strings.Repeat("x", MaxText+1)})
+	x.Message(Sent, []byte("abc"), "text")
+	got := x.Record().Entries
+	want := map[string]string{"name": `a\x1b[2J`, "long": strings.Repeat("x", MaxText) + "…"}
+	if !maps.Equal(got[0].Fields, want) || got[1].Fields != nil {
+		t.Errorf("kept %v and %v, want %v and none", got[0].Fields, got[1].Fields, want)
+	}
+	<-feed.Events()
+	if told := <-feed.Events(); !maps.Equal(told.Entry.Fields, want) {
+		t.Errorf("a feed is told %v", told.Entry.Fields)
+	}
+	(*Exchange)(nil).Described(Sent, nil, "", map[string]string{"a": "b"}) // keeps nothing
+}
+
+// What fields hold counts as texts do.
+func TestFieldsAreBounded(t *testing.T) {
+	x := begin(New(Options{Sinks: []Sink{NewFeed(Lines, 1)}}), "dns")
+	line := func(n int) { x.Described(Sent, nil, "", map[string]string{"f": strings.Repeat("x", n-1)}) }
+	for range MaxTexts / 512 {
+		line(512)
+	}
+	if got := x.Record(); len(got.Entries) != MaxTexts/512 || got.Omitted != 0 {
+		t.Errorf("%d entries, %d omitted at the limit", len(got.Entries), got.Omitted)
+	}
+	line(1)
+	if got := x.Record(); got.Omitted != 1 {
+		t.Error("one past the limit was kept")
 	}
 }
 

@@ -44,11 +44,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	record(x, transcript.Received, query)
 	response, why := s.respond(nil, query, from)
 	if why != "" {
-		x.Line(transcript.Note, 0, "not answered")
+		recordSilence(x, &from)
 		s.refuse(w, from, why, &httpError{http.StatusInternalServerError, "There is no answer to this query."})
 		return
 	}
-	record(x, transcript.Sent, response)
+	recordResponse(x, &from, response)
 	w.Header().Set("Content-Type", mediaType)
 	w.Header().Set("Content-Length", strconv.Itoa(len(response)))
 	w.Header().Set("Cache-Control", freshness(response))

@@ -97,11 +97,3 @@ func (s *Server) exchange(ctx context.Context, from Client) *transcript.Exchange
 	}
 	return s.opts.Transcript.Begin(ctx, service, from.Transport.String(), from.Local, from.Remote)
 }
-
-// record adds a message to the transcript. The summary is made only where it
-// is wanted.
-func record(x *transcript.Exchange, d transcript.Direction, message []byte) {
-	if x != nil {
-		x.Message(d, message, dns.SummarizeWire(message))
-	}
-}

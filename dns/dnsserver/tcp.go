@@ -162,7 +162,7 @@ func (c *session) makeRoom() {
 // answer puts the response to a query among those to be sent; false when the
 // connection is over.
 func (c *session) answer(query []byte) bool {
-	c.from.Time = time.Now()
+	c.from.Time, c.from.Zone, c.from.Limited = time.Now(), 0, false
 	if c.queries == 0 {
 		c.from.quiet = c.quiet(c.from.Remote)
 		c.x = c.exchange(context.Background(), c.from)
@@ -196,7 +196,7 @@ func (c *session) answer(query []byte) bool {
 		return false
 	}
 	binary.BigEndian.PutUint16(c.out[at:], uint16(size))
-	record(c.x, transcript.Sent, c.out[at+2:])
+	recordResponse(c.x, &c.from, c.out[at+2:])
 	c.answered(&c.from, query, c.out[at+2:], size)
 	return true
 }

@@ -131,13 +131,13 @@ func (r *reader) answer(q *batch.Datagram, h *handled) {
 func (r *reader) finish(q *batch.Datagram, h *handled) {
 	switch {
 	case len(q.Answer) == 0:
-		h.x.Line(transcript.Note, 0, "not answered")
+		recordSilence(h.x, &h.from)
 	case q.Err != nil:
 		r.refused(h.from, RefusedWrite)
 		h.x.Line(transcript.Note, 0, "the answer cannot be sent")
 		r.opts.Log.Debug("cannot send a response", "remote", q.Remote.String(), "err", q.Err)
 	default:
-		record(h.x, transcript.Sent, q.Answer)
+		recordResponse(h.x, &h.from, q.Answer)
 		if !h.from.quiet {
 			r.count.answers.add(h.from.Zone, q.Data, q.Answer, len(q.Answer))
 		}

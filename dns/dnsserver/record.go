@@ -1,0 +1,39 @@
+package dnsserver
+
+import (
+	"github.com/network-utopia/utopia/dns"
+	"github.com/network-utopia/utopia/dns/querylog"
+	"github.com/network-utopia/utopia/transcript"
+)
+
+// record adds a message to the transcript. The summary and the fields are made
+// only where they are wanted.
+func record(x *transcript.Exchange, d transcript.Direction, message []byte) {
+	if x != nil {
+		x.Described(d, message, dns.SummarizeWire(message), querylog.Describe(message))
+	}
+}
+
+// recordResponse is record for a response, which a limit may have made small.
+func recordResponse(x *transcript.Exchange, from *Client, response []byte) {
+	if x == nil {
+		return
+	}
+	fields := querylog.Describe(response)
+	if from.Limited {
+		fields = querylog.Limited(fields)
+	}
+	x.Described(transcript.Sent, response, dns.SummarizeWire(response), fields)
+}
+
+// recordSilence adds that a query is not answered.
+func recordSilence(x *transcript.Exchange, from *Client) {
+	if x == nil {
+		return
+	}
+	text := "not answered"
+	if from.Limited {
+		text = "not answered: over the limit on responses"
+	}
+	x.Described(transcript.Note, nil, text, querylog.Silent(from.Limited))
+}
