@@ -10,12 +10,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/network-utopia/utopia/dns/querylog"
 	"github.com/network-utopia/utopia/internal/control"
 	"github.com/network-utopia/utopia/transcript"
 )
 
 func newTrace(s *session) *cobra.Command {
 	var f captureFlags
+	var wanted querylog.Spec
 	c := &cobra.Command{
 		Use:   "trace [service…]",
 		Short: "Follow live who says what to the running instance",
@@ -23,12 +25,21 @@ func newTrace(s *session) *cobra.Command {
 the time, the service, the exchange's number, the peer, and < for what was received or > for what was sent.
 With --json it prints one line of JSON for each exchange when it has ended.
 
+Of dns alone it prints a query log: one line for each query when it was answered, always of 11 columns: the time, the
+client, the transport, the name, the type (or the opcode, such as UPDATE), the query's flags, the response code (none
+where there was no answer), the records in the answer, authority and additional sections, the octets, the time that it
+took, and marks: aa, tc, ra and ad as in the header, signed for RRSIG records, limited where the limit on responses had
+its say, tsig where the query was signed with a key, and ede with the number of an extended error. What is empty is "-".
+--name, --type, --code, --client and --transport show only the queries that fit each of them. -v prints the messages as
+utopia dig does, and with --json they are in the lines in the form of RFC 8427.
+
 With --pcap it writes packets instead, for Wireshark, tshark and tcpdump: what was said, with TLS already off, in TCP
 connections and datagrams made around it, at the ports where Wireshark knows the protocols (dns at 53, web at 80, also
 where it is HTTPS; socket at 12345). The comment on the first packet of an exchange tells its number and real ports,
 others what the transcript notes. The values of HTTP's Authorization and Cookie fields are asterisks. An earlier
 capture in the file is overwritten.`,
 		Example: `  utopia trace dns web
+  utopia trace dns --name example.org --type A,AAAA --code NXDOMAIN
   utopia trace dns --json --count 10
   utopia trace --pcap - | wireshark -k -i -
   utopia trace web --pcap web.pcapng`,
@@ -49,6 +60,11 @@ capture in the file is overwritten.`,
 			case f.ipv6 && !toFile:
 				return usage("--ipv6 is about captures\nhint: it goes with --pcap")
 			}
+			alone := len(services) == 1 && services[0] == "dns"
+			filter, err := queryFilter(c.Flags(), wanted, alone)
+			if err != nil {
+				return err
+			}
 			status, err := s.knownServices(c.Context(), services)
 			if err != nil {
 				return err
@@ -57,16 +73,21 @@ capture in the file is overwritten.`,
 				return s.capture(c.Context(), f, services, status)
 			}
 			t := &tracer{session: s, left: f.count}
-			err = s.instance().Trace(c.Context(), transcript.Lines, services, t.line)
+			if alone {
+				err = s.followQueries(c.Context(), t, filter)
+			} else {
+				err = s.instance().Trace(c.Context(), transcript.Lines, services, t.line)
+			}
 			if errors.Is(err, errEnough) {
 				return nil
 			}
 			return err
 		},
 	}
-	c.Flags().IntVar(&f.count, "count", 0, "stop after this many exchanges have ended (0: never)")
+	c.Flags().IntVar(&f.count, "count", 0, "stop after this many exchanges have ended, or queries were shown (0: never)")
 	c.Flags().StringVar(&f.file, "pcap", "", "write packets into this `file` for Wireshark; - is the standard output")
 	c.Flags().BoolVar(&f.ipv6, "ipv6", false, "with --pcap: the exchanges over IPv6 instead of those over IPv4")
+	addQueryFlags(c, &wanted)
 	_ = c.MarkFlagFilename("pcap", "pcapng") // it fails for a flag that is not there
 	return c
 }
@@ -117,10 +138,7 @@ type tracer struct {
 }
 
 func (t *tracer) line(l control.Line) error {
-	if l.Lost > t.lost {
-		t.note("… %d steps were left out: they come faster than they can be shown\n", l.Lost-t.lost)
-		t.lost = l.Lost
-	}
+	t.missed(l.Lost)
 	switch {
 	case l.Entry != nil && !t.json:
 		t.entry(*l.Head, *l.Entry)
@@ -128,6 +146,14 @@ func (t *tracer) line(l control.Line) error {
 		return t.ended(*l.Record)
 	}
 	return nil
+}
+
+// missed tells how many steps were lost, when there are more than before.
+func (t *tracer) missed(lost uint64) {
+	if lost > t.lost {
+		t.note("… %d steps were left out: they come faster than they can be shown\n", lost-t.lost)
+		t.lost = lost
+	}
 }
 
 func (t *tracer) entry(h transcript.Head, e transcript.Entry) {
@@ -144,6 +170,11 @@ func (t *tracer) ended(r transcript.Record) error {
 		}
 		t.print("%s\n", line)
 	}
+	return t.counted()
+}
+
+// counted is called after each of those that --count counts.
+func (t *tracer) counted() error {
 	if t.left == 1 {
 		return errEnough
 	}

@@ -66,7 +66,7 @@ var within = map[string][]string{
 	"internal/app/apptest": {"internal/app", "host/...", "dns/zone", "dns/authority", "dns/dnsserver"},
 	// The doors reach the house through its root, the control socket and the rooms that are clients.
 	"cmd/utopia": {"internal/app", "internal/control", "lab", "host", "host/...", "transcript", "transcript/...", "dns",
-		"dns/dnsclient", "web/webclient", "ftp/ftpclient", "mail/...", "torrent/...", "ring/ringnode", "socket"},
+		"dns/dnsclient", "dns/querylog", "web/webclient", "ftp/ftpclient", "mail/...", "torrent/...", "ring/ringnode", "socket"},
 }
 
 // drivers are the modules that others have written, and the packages that may stand on each; a new one is a decision.
