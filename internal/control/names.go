@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"time"
 )
 
 // Names is what can be asked about the zones of the name server, of a running instance or of the files of a folder.
@@ -68,7 +69,20 @@ type Zone struct {
 	Serial   uint32   `json:"serial"`
 	Records  int      `json:"records"` // without those that come of signing
 	Signed   bool     `json:"signed"`
-	Sum      string   `json:"sum,omitempty"` // of the text of its files: another one for another text
+	Denial   string   `json:"denial,omitempty"` // what proves that a name is not there: NSEC or NSEC3
+
+	SignedUntil time.Time `json:"signed_until,omitzero"` // when the first signature at the zone's own name ends
+	Resign      time.Time `json:"resign,omitzero"`       // when signatures are next made anew here
+
+	// Of a secondary zone:
+	Primaries   []string  `json:"primaries,omitempty"`
+	Refreshed   time.Time `json:"refreshed,omitzero"`   // when a primary last said that it is up to date
+	Transferred time.Time `json:"transferred,omitzero"` // when the version at hand came, since the start
+	Expires     time.Time `json:"expires,omitzero"`     // when it is not answered from any more
+	Tried       time.Time `json:"tried,omitzero"`       // when the primaries were last asked
+	Failure     string    `json:"failure,omitempty"`    // why that was in vain
+
+	Sum string `json:"sum,omitempty"` // of the text of its files: another one for another text
 }
 
 // Where a record comes from that is in no file.

@@ -106,7 +106,8 @@ func (s *Service) open(next *state, m made, before *made) made {
 	switch {
 	case s.ctx == nil:
 	case len(m.primaries) > 0:
-		s.followers[m.name] = newFollower(s, next, m)
+		f := newFollower(s, next, m)
+		s.followers[m.name], m.sight = f, f.sight
 	case next.Keep != nil && m.base != nil:
 		l, err := openLedger(next.Keep, m.name, next.Log)
 		if err != nil {
@@ -158,6 +159,7 @@ func (s *Service) renewed(old, next *state, m made, now time.Time) made {
 	l, f := s.ledgers[m.name], s.followers[m.name]
 	switch {
 	case f != nil:
+		m.sight = f.sight
 		if before != nil {
 			m.plain, m.zone, m.past = before.plain, before.zone, before.past
 		}

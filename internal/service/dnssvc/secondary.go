@@ -42,6 +42,7 @@ type follower struct {
 	ended     chan struct{}
 	closed    error         // of the journal's end
 	news      chan struct{} // of one that waits: look now
+	sight     *sight        // where others see how it goes
 
 	mu    sync.Mutex
 	told  *uint32 // the serial of the last news
@@ -59,7 +60,7 @@ type follower struct {
 func newFollower(s *Service, st *state, m made) *follower {
 	return &follower{
 		name: m.name, primaries: m.primaries, service: s, store: st.Keep,
-		news: make(chan struct{}, 1), ended: make(chan struct{}), pause: firstRetry,
+		news: make(chan struct{}, 1), ended: make(chan struct{}), pause: firstRetry, sight: &sight{},
 	}
 }
 
@@ -97,6 +98,7 @@ func (f *follower) run(ctx context.Context) {
 	defer close(f.ended)
 	f.open()
 	defer f.shut()
+	f.report(time.Now(), nil)
 	f.publish(time.Now())
 	for {
 		wait := f.next(time.Now())
@@ -204,6 +206,7 @@ func (f *follower) look(ctx context.Context) {
 		err := f.ask(ctx, st, f.primaries[at])
 		if err == nil {
 			f.first, f.failed, f.pause = at, 0, firstRetry
+			f.report(time.Now(), nil)
 			f.publish(time.Now())
 			return
 		}
@@ -215,6 +218,7 @@ func (f *follower) look(ctx context.Context) {
 	if f.failed++; f.failed > 1 {
 		f.pause = min(2*f.pause, lastRetry)
 	}
+	f.report(time.Now(), errors.Join(errs...))
 	log.Warn("a zone cannot be fetched", "kept", f.zone != nil, "err", errors.Join(errs...))
 	f.publish(time.Now())
 }

@@ -181,8 +181,8 @@ type state struct {
 	zones   []made           // the domain's own first, those of addresses last
 	index   map[dns.Name]int // where each is
 	set     *zone.Set
-	hosts   hosts        // of the domain's zone, that those of addresses are made of
-	basis   reverseBasis // the same, but for the settings; the zero value: they are to be looked at anew
+	hosts   hosts                 // of the domain's zone, that those of addresses are made of
+	basis   reverseBasis          // the same, but for the settings; the zero value: they are to be looked at anew
 	numbers map[*zone.Zone]uint32 // in Counts
 	protect *protection
 	after   *state // that its zones were made to come after

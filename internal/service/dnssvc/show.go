@@ -62,6 +62,7 @@ func describe(m *made, own bool) control.Zone {
 	}
 	if len(m.primaries) > 0 {
 		z.Role = "secondary"
+		m.describeFollowed(&z)
 	}
 	if m.reverse != nil {
 		z.Role = "reverse"
@@ -76,7 +77,8 @@ func describe(m *made, own bool) control.Zone {
 		z.State = "missing"
 		return z
 	}
-	z.Serial, z.Records, z.Signed = m.zone.SOA().Serial, m.plain.Len(), m.zone.Top().Has(dns.TypeDNSKEY)
+	z.Serial, z.Records = m.zone.SOA().Serial, m.plain.Len()
+	m.describeSigning(&z, time.Now())
 	return z
 }
 

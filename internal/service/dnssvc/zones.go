@@ -38,6 +38,7 @@ type made struct {
 	policy    Policy
 	primaries []Server // of a secondary zone
 	reverse   *reverse // of the zone of an address; nil for any other
+	sight     *sight   // of how that goes; nil while nobody looks after it
 	updated   bool     // what is new came by an update
 	failed    error    // why it is not what its files say by now; nil when it is
 
