@@ -78,7 +78,7 @@ func Open(ctx context.Context, opts Options) (*App, error) {
 	a.observer = observe.New(observe.Options{Version: opts.Version})
 	a.guards = newGuards(cfg.Limits)
 	a.supervisor.BrokenOff = a.brokenOff
-	err = errors.Join(a.guards.register(a.observer), a.watch(cfg))
+	err = errors.Join(a.guards.register(a.observer), a.observer.Register(dnsCollector{a}), a.watch(cfg))
 	a.config.Store(cfg)
 	if err != nil {
 		return nil, errors.Join(err, a.transcript.close(), a.folder.close())

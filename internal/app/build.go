@@ -121,7 +121,7 @@ func (a *App) buildDNS(cfg *config.Config) (part, error) {
 	opts.Host, opts.Log, opts.Transcript = a.opts.Host, a.log, a.observer.Recorder()
 	opts.Guard, opts.Meter = a.guards.byService[dnsName], a.observer.Meter(dnsName)
 	opts.Certificates, opts.Roots = a.authority(), a.authority().RootPool()
-	opts.Limited = &a.guards.responses
+	opts.Limited, opts.Counts = &a.guards.responses, &a.guards.answered
 	opts.Keys = zones.NewSigningKeys(a.folder.db.Keys())
 	opts.Before = a.names()
 	service, err := dnssvc.New(opts)

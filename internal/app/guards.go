@@ -16,8 +16,19 @@ import (
 type guards struct {
 	byService map[string]*guard.Guard
 	logins    *guard.Guard
-	responses dnssvc.Limited // of the name server
+	responses dnssvc.Limited // of the name server, as what follows
+	answered  dnssvc.Counts
 }
+
+// The limits, as metrics and the console name them.
+const (
+	limitConnections = "connections"
+	limitPerClient   = "connections-per-client"
+	limitRate        = "requests-per-second"
+	limitDropped     = "rate-limit"
+	limitSlipped     = "rate-limit-slip"
+	limitCookie      = "rate-limit-cookie"
+)
 
 func newGuards(l config.Limits) *guards {
 	g := &guards{byService: map[string]*guard.Guard{}, logins: guard.New(guardOptions(l))}
@@ -73,13 +84,13 @@ func (c guardCollector) Collect(to chan<- prometheus.Metric) {
 	for name, g := range c.guards.byService {
 		s := g.Snapshot()
 		to <- prometheus.MustNewConstMetric(connectionsOpen, prometheus.GaugeValue, float64(s.Connections), name)
-		counter(refusedTotal, s.RefusedTotal, name, "connections")
-		counter(refusedTotal, s.RefusedClient, name, "connections-per-client")
-		counter(refusedTotal, s.RefusedRate, name, "requests-per-second")
+		counter(refusedTotal, s.RefusedTotal, name, limitConnections)
+		counter(refusedTotal, s.RefusedClient, name, limitPerClient)
+		counter(refusedTotal, s.RefusedRate, name, limitRate)
 	}
-	counter(refusedTotal, c.guards.responses.Dropped.Load(), dnsName, "rate-limit")
-	counter(refusedTotal, c.guards.responses.Slipped.Load(), dnsName, "rate-limit-slip")
-	counter(refusedTotal, c.guards.responses.BadCookie.Load(), dnsName, "rate-limit-cookie")
+	counter(refusedTotal, c.guards.responses.Dropped.Load(), dnsName, limitDropped)
+	counter(refusedTotal, c.guards.responses.Slipped.Load(), dnsName, limitSlipped)
+	counter(refusedTotal, c.guards.responses.BadCookie.Load(), dnsName, limitCookie)
 	logins := c.guards.logins.Snapshot()
 	counter(loginsTotal, logins.Failed, "failed")
 	counter(loginsTotal, logins.Succeeded, "succeeded")
