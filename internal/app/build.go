@@ -250,6 +250,7 @@ func (a *App) buildConsole(cfg *config.Config) (part, error) {
 		Status:       func(ctx context.Context) (control.Status, error) { return a.Status(ctx, false) },
 		Ring:         a.observer.Ring(),
 		Recorder:     a.observer.Recorder(),
+		Names:        a,
 		Metrics:      a.observer.Handler(),
 		Authenticate: a.signIn,
 		Admin:        a.isAdmin,

@@ -52,7 +52,7 @@ func (c dnsCollector) Collect(to chan<- prometheus.Metric) {
 	counter := func(d *prometheus.Desc, n uint64, labels ...string) {
 		to <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n), labels...)
 	}
-	t := c.app.traffic()
+	t := c.app.Traffic()
 	for _, one := range t.Transports {
 		for code, n := range one.Codes {
 			counter(dnsResponses, n, one.Transport, code)
@@ -110,8 +110,8 @@ func collectZone(to chan<- prometheus.Metric, z control.Zone) {
 	moment(zoneExpires, z.Expires)
 }
 
-// traffic is what the name server has answered, and what limits kept back.
-func (a *App) traffic() control.Traffic {
+// Traffic is what the name server has answered, and what limits kept back.
+func (a *App) Traffic() control.Traffic {
 	t := a.guards.answered.Traffic()
 	limits := a.guards.byService[dnsName].Snapshot()
 	r := &a.guards.responses

@@ -37,6 +37,7 @@ import (
 	"github.com/network-utopia/utopia/host"
 	"github.com/network-utopia/utopia/internal/control"
 	"github.com/network-utopia/utopia/internal/listen"
+	"github.com/network-utopia/utopia/internal/state/observe"
 	"github.com/network-utopia/utopia/transcript"
 )
 
@@ -74,6 +75,14 @@ type Logins interface {
 	Succeeded(client netip.Addr, name string)
 }
 
+// Names tells what the page about the name server shows.
+type Names interface {
+	// Zones lists the zones: the domain's own first. An error says why there are none.
+	Zones(ctx context.Context) ([]control.Zone, error)
+	// Traffic tells what was answered since the program started.
+	Traffic() control.Traffic
+}
+
 // Options are the settings of a [Service]. Of the limits, zero means the default.
 type Options struct {
 	Host    host.Host
@@ -89,6 +98,8 @@ type Options struct {
 	Ring *transcript.Ring
 	// Recorder is asked how many exchanges began, to tell how many the live stream left out; nil for not telling.
 	Recorder *transcript.Recorder
+	// Names tells of the name server; nil for no page about it.
+	Names Names
 	// Metrics answers /metrics, without a session; nil for none.
 	Metrics http.Handler
 	// Authenticate checks a name and password. An error that has a method Temporary() bool which returns true means
@@ -161,7 +172,8 @@ type Service struct {
 	streams  *streams
 	logins   chan struct{} // holds one for each try of a password under way
 	door     listen.Door
-	nonce    string // what /healthz answers, so that a check knows its own console from another server on the port
+	traffic  *observe.History // of the name server
+	nonce    string           // what /healthz answers, so that a check knows its own console from another server on the port
 	serving  sync.WaitGroup
 
 	mu    sync.Mutex
@@ -186,6 +198,7 @@ func New(opts Options) (*Service, error) {
 		sessions: sessions{max: opts.MaxSessions, idle: opts.SessionIdle, still: opts.Admin, byHash: map[hash]*session{}},
 		streams:  newStreams(opts.MaxStreams, opts.MaxStreamsPerSession),
 		logins:   make(chan struct{}, opts.MaxLogins),
+		traffic:  observe.NewHistory(trafficIntervals),
 	}
 	s.door.Max, s.door.Refuse = func() int { return opts.MaxConns }, refuse
 	if opts.Guard != nil {
@@ -231,6 +244,9 @@ func (s *Service) Start(ctx context.Context) error {
 		s.bound = bound
 	}
 	s.mu.Unlock()
+	if s.opts.Names != nil {
+		s.serving.Go(func() { s.sample(running) })
+	}
 	s.serving.Go(func() {
 		err := server.Serve(s.door.Listener(l))
 		if !errors.Is(err, http.ErrServerClosed) {

@@ -18,10 +18,30 @@ const (
 	retryAfter  = 2 * time.Second  // when a browser connects again
 )
 
-// live streams the exchanges as server-sent events (HTML Living Standard, section 9.2). Each carries rows of the list:
-// "all" the whole list, first and after every interruption; "rows" the rows that are new, with updates of those that
-// the page has; "note" how many were left out, as text.
+// source is what a live stream shows.
+type source interface {
+	// all gives the rows that there are, from which on changes are followed.
+	all(now time.Time) []byte
+	// changes gives what has changed since it was last asked; nil for nothing.
+	changes(now time.Time) []byte
+	// note says what is not shown; "" where there is nothing new to say. It is asked after changes.
+	note(now time.Time) string
+}
+
+// live streams the exchanges.
 func (s *Service) live(w http.ResponseWriter, r *http.Request) {
+	service := r.URL.Query().Get("service")
+	from := &exchangeSource{Service: s, service: service, begun: &begins{service: service}}
+	if s.opts.Recorder != nil {
+		defer s.opts.Recorder.Attach(from.begun)()
+	}
+	s.stream(w, r, from)
+}
+
+// stream sends what a source shows as server-sent events (HTML Living Standard, section 9.2). Each carries rows of the
+// list: "all" the whole list, first and after every interruption; "rows" the rows that are new, with updates of those
+// that the page has; "note" how many were left out, as text.
+func (s *Service) stream(w http.ResponseWriter, r *http.Request, from source) {
 	leave, ok := s.streams.join(s.sessions.find(now(), s.token(r), false))
 	if !ok {
 		w.Header().Set("Retry-After", "5")
@@ -29,28 +49,21 @@ func (s *Service) live(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer leave()
-	service := r.URL.Query().Get("service")
-	begun := &begins{service: service}
-	if s.opts.Recorder != nil {
-		defer s.opts.Recorder.Attach(begun)()
-	}
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no")
 	out := eventWriter{w: w, conn: http.NewResponseController(w), timeout: s.opts.WriteTimeout}
-	if err := s.follow(r, service, begun, out); err != nil {
+	if err := s.follow(r, from, out); err != nil {
 		s.opts.Log.Debug("a live stream broke off", "remote", r.RemoteAddr, "err", err)
 	}
 }
 
 // follow sends events until the page, the session or the console goes.
-func (s *Service) follow(r *http.Request, service string, begun *begins, out eventWriter) error {
+func (s *Service) follow(r *http.Request, from source, out eventWriter) error {
 	// The read deadline would end the request: the server reads on, to see the client go.
 	if err := out.conn.SetReadDeadline(time.Time{}); err != nil {
 		return err
 	}
-	list := newLiveList(s.opts.Rows, s.opts.RowsPerSecond, s.opts.Ring)
-	rows := list.reset(s.recent(service), begun.n.Load(), time.Now())
-	err := errors.Join(out.retry(retryAfter), out.send("all", s.site.render("rows", rows)))
+	err := errors.Join(out.retry(retryAfter), out.send("all", from.all(time.Now())))
 	ticker := time.NewTicker(s.opts.StreamInterval)
 	defer ticker.Stop()
 	said := time.Now()
@@ -66,16 +79,12 @@ func (s *Service) follow(r *http.Request, service string, begun *begins, out eve
 			return nil
 		}
 		at := time.Now()
-		rows, gone := list.step(s.recent(service), at)
-		if len(rows)+len(gone) > 0 {
-			err = out.send("rows", s.site.render("changes", struct {
-				Rows []rowView
-				Gone []transcript.ID
-			}{rows, gone}))
+		if changes := from.changes(at); changes != nil {
+			err = out.send("rows", changes)
 			said = at
 		}
-		if left, more := list.leftOut(begun.n.Load(), at); more {
-			err = errors.Join(err, out.send("note", []byte(count(left)+" left out")))
+		if note := from.note(at); note != "" {
+			err = errors.Join(err, out.send("note", []byte(note)))
 		}
 		if at.Sub(said) >= aliveEvery {
 			err = errors.Join(err, out.send("alive", nil))
@@ -83,6 +92,38 @@ func (s *Service) follow(r *http.Request, service string, begun *begins, out eve
 		}
 	}
 	return err
+}
+
+// exchangeSource shows the exchanges of a service, or of all.
+type exchangeSource struct {
+	*Service
+	service string
+	begun   *begins
+	list    *liveList
+}
+
+func (e *exchangeSource) all(now time.Time) []byte {
+	e.list = newLiveList(e.opts.Rows, e.opts.RowsPerSecond, e.opts.Ring)
+	return e.site.render("rows", e.list.reset(e.recent(e.service), e.begun.n.Load(), now))
+}
+
+func (e *exchangeSource) changes(now time.Time) []byte {
+	rows, gone := e.list.step(e.recent(e.service), now)
+	if len(rows)+len(gone) == 0 {
+		return nil
+	}
+	return e.site.render("changes", struct {
+		Rows []rowView
+		Gone []transcript.ID
+	}{rows, gone})
+}
+
+func (e *exchangeSource) note(now time.Time) string {
+	left, more := e.list.leftOut(e.begun.n.Load(), now)
+	if !more {
+		return ""
+	}
+	return count(left) + " left out"
 }
 
 // begins is a sink that takes nothing and counts the exchanges that it could have had.

@@ -17,10 +17,14 @@ type page struct {
 }
 
 func (s *Service) pages() []page {
-	return []page{
+	pages := []page{
 		{path: "/", file: "home", nav: "Overview", show: s.home},
 		{path: "/exchanges/{id}", file: "exchange", show: s.exchange},
 	}
+	if s.opts.Names != nil {
+		pages = append(pages, page{path: "/dns", file: "dns", nav: "DNS", show: s.dns})
+	}
+	return pages
 }
 
 // problem is an answer that is no page.
@@ -55,6 +59,11 @@ func (s *Service) handler() http.Handler {
 	}
 	mux.HandleFunc("GET /parts/services", s.inside(s.servicesPart))
 	mux.HandleFunc("GET /live", s.inside(s.live))
+	if s.opts.Names != nil {
+		mux.HandleFunc("GET /parts/zones", s.inside(s.zonesPart))
+		mux.HandleFunc("GET /parts/traffic", s.inside(s.trafficPart))
+		mux.HandleFunc("GET /dns/live", s.inside(s.dnsLive))
+	}
 	mux.HandleFunc("POST /logout", s.logout)
 	mux.HandleFunc("GET /login", s.login)
 	mux.HandleFunc("POST /login", s.signIn)

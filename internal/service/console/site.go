@@ -44,7 +44,7 @@ func newSite() (*site, error) {
 		return nil, err
 	}
 	shared, err := template.New("").Funcs(template.FuncMap{
-		"asset": s.assetURL, "clock": clock, "moment": moment, "machine": machine,
+		"asset": s.assetURL, "clock": clock, "moment": moment, "machine": machine, "count": count,
 	}).
 		ParseFS(files, "templates/layout.html", "templates/parts.html")
 	if err != nil {
