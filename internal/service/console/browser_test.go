@@ -12,6 +12,7 @@ import (
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
+	"github.com/network-utopia/utopia/dns"
 	"github.com/network-utopia/utopia/internal/control"
 	"github.com/network-utopia/utopia/internal/leftout"
 )
@@ -195,5 +196,48 @@ func TestInABrowserNothingIsCutOff(t *testing.T) {
 		if cut != "" {
 			t.Errorf("at %d pixels: %s", width, cut)
 		}
+	}
+}
+
+// TestInABrowserDNS walks the page about the name server.
+func TestInABrowserDNS(t *testing.T) {
+	t.Parallel()
+	n := sampleNames()
+	f := start(t, withNames(n))
+	b := openTab(t)
+	first := `(document.querySelector("#rows tr") || document.body).textContent`
+	state := `document.querySelector("[data-state]").textContent`
+	b.do(chromedp.Navigate(f.link()))
+	b.until(`location.pathname === "/"`)
+	b.do(chromedp.Navigate(f.base + "/dns"))
+	b.until(state + ` === "Live."`)
+	f.asked("udp", "www.networkutopia.test.", dns.TypeA, dns.RcodeSuccess)
+	b.until(first + `.includes("www.networkutopia.test.")`)
+
+	b.do(chromedp.SendKeys(chromedp.CSS("#f-type"), "MX"), chromedp.Submit(chromedp.CSS("#f-type")))
+	b.until(`location.search.includes("type=MX") && ` + state + ` === "Live."`)
+	hostile := dns.Name("\x0e<img src=x y=>\x04test\x00")
+	f.asked("udp", "www.networkutopia.test.", dns.TypeA, dns.RcodeSuccess)
+	f.asked("tcp", hostile.String(), dns.TypeMX, dns.RcodeNXDomain)
+	b.until(first + `.includes("<img") && document.querySelectorAll("#rows tr").length === 1 && document.querySelectorAll("img").length === 1`)
+
+	b.do(chromedp.Click(chromedp.CSS("[data-pause]")))
+	f.eventually("the stream ends when it is paused", func() bool { f.streams.mu.Lock(); defer f.streams.mu.Unlock(); return f.streams.all == 0 })
+	f.asked("tcp", "later.test.", dns.TypeMX, dns.RcodeNXDomain)
+	b.do(chromedp.Click(chromedp.CSS("[data-pause]")))
+	b.until(first + `.includes("later.test.")`)
+
+	n.change(func(n *nameServer) { n.traffic.Transports[1].Truncated = 4242 })
+	b.until(`document.querySelector(".transports").textContent.replace(/[^0-9a-z]/g, "").includes("4242")`)
+	for _, width := range []int64{320, 400, 768, 1024, 1280} {
+		b.do(chromedp.EmulateViewport(width, 800))
+		if wide := b.ask(`String(document.documentElement.scrollWidth - document.documentElement.clientWidth)`); wide != "0" {
+			t.Errorf("at %d pixels the page is %s too wide", width, wide)
+		}
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, c := range b.complaints {
+		t.Errorf("the page complains: %s", c)
 	}
 }

@@ -32,6 +32,7 @@ type chartPart struct {
 }
 
 // newChart draws the rates of several things, those named first from the bottom up, all others together above them.
+// There is a rate for each of the times.
 func newChart(title string, times []time.Time, rates map[string][]float64, first []string) chartView {
 	view := chartView{
 		Title: title, Width: chartWidth, Height: chartHeight,
@@ -39,7 +40,7 @@ func newChart(title string, times []time.Time, rates map[string][]float64, first
 	}
 	rest := make([]float64, len(times))
 	for _, name := range slices.Sorted(maps.Keys(rates)) {
-		if !slices.Contains(first, name) {
+		if !slices.Contains(first, name) && len(rates[name]) == len(times) {
 			rest = sum(rest, rates[name])
 		}
 	}
@@ -80,8 +81,8 @@ func (c chartView) words() string {
 
 func sum(a, b []float64) []float64 {
 	total := slices.Clone(a)
-	for i := range min(len(a), len(b)) {
-		total[i] += b[i]
+	for i, v := range b {
+		total[i] += v
 	}
 	return total
 }

@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/network-utopia/utopia/dns/querylog"
 	"github.com/network-utopia/utopia/internal/control"
 	"github.com/network-utopia/utopia/transcript"
 )
@@ -496,9 +497,8 @@ func TestServicesPart(t *testing.T) {
 // TestGolden keeps the pages as they are looked at.
 func TestGolden(t *testing.T) {
 	t.Parallel()
-	f := start(t)
+	f := start(t, withNames(sampleNames()))
 	f.opts.Domain = "networkutopia.test"
-	at := time.Date(2026, 11, 22, 12, 34, 56, 789e6, time.UTC)
 	record := transcript.Record{
 		Head: transcript.Head{ID: 7, Parent: 3, Service: "dns", Network: "udp", Local: local8053, Remote: remote1, Start: at},
 		End:  at.Add(1234 * time.Microsecond),
@@ -513,16 +513,26 @@ func TestGolden(t *testing.T) {
 		Services: f.servicesView(t.Context()), Rows: []rowView{newRow(underWay), newRow(record)}, Live: "/live", Here: "/", At: at, Shown: 50,
 		Filters: []filterView{{Name: "all", URL: "/", Current: true}, {Name: "dns", URL: "/?service=dns"}},
 	}
+	names := dnsView{Traffic: f.trafficView(), Live: "/dns/live?type=A", Here: "/dns?type=A", At: at, Shown: 50, Wrong: "It is wrong."}
+	names.Asked.Type = "A"
+	names.Traffic.Charts[0] = newChart("By response code", []time.Time{at, at.Add(trafficEvery)}, map[string][]float64{"NOERROR": {1, 2}}, []string{"NOERROR"})
+	for _, z := range sampleNames().zones {
+		names.Zones.Zones = append(names.Zones.Zones, newZoneView(z, at))
+	}
+	names.Rows = []queryRow{newQueryRow("7-0", querylog.Query{
+		Exchange: 7, Time: at, Transport: "udp", Client: remote1, Name: "www.networkutopia.test.", Type: "A", Class: "IN", Opcode: "QUERY",
+		Flags: []string{"rd", "do"}, Code: "NOERROR", AnswerFlags: []string{"aa"}, Answer: 2, Sent: 172, Took: 85, Signed: true,
+	})}
 	r, err := http.NewRequest(http.MethodGet, "/", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, data := range map[string]any{
-		"home": home, "exchange": newExchangeView(record, []transcript.Record{underWay}),
+		"dns": names, "home": home, "exchange": newExchangeView(record, []transcript.Record{underWay}),
 		"login": loginView{Next: "/", Name: "alice", Problem: "It is wrong."}, "problem": "It went wrong.", "opened": nil,
 	} {
 		l := f.layout(r, "Title of "+name, data)
-		l.In = name == "home" || name == "exchange"
+		l.In = name == "home" || name == "exchange" || name == "dns"
 		var b bytes.Buffer
 		if err := f.site.pages[name].ExecuteTemplate(&b, "layout", l); err != nil {
 			t.Fatal(err)
