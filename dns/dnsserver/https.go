@@ -63,7 +63,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // clientOf tells who has made a request.
 func clientOf(r *http.Request) Client {
 	remote, _ := netip.ParseAddrPort(r.RemoteAddr) // of an emulated host too; otherwise the zero value
-	from := Client{Remote: netip.AddrPortFrom(remote.Addr().Unmap(), remote.Port()), Transport: HTTPS, Time: time.Now()}
+	from := Client{Remote: netip.AddrPortFrom(remote.Addr().Unmap(), remote.Port()), Transport: HTTPS, Time: time.Now(), said: &said{}}
 	if local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok {
 		from.Local = host.AddrPort(local)
 	}

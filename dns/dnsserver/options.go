@@ -75,12 +75,7 @@ type Client struct {
 	// Time is when the query was read. Queries that are read together have the same.
 	Time time.Time
 
-	// What a Handler that is given the Client may say of its answer: a number for
-	// the zone that it is from, which Metrics is told, and that a limit on
-	// responses kept it back or made it small, which transcripts note.
-	Zone    uint32
-	Limited bool
-
+	said  *said
 	quiet bool // what Options.Quiet said before the response was sent
 }
 

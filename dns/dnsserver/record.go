@@ -20,7 +20,7 @@ func recordResponse(x *transcript.Exchange, from *Client, response []byte) {
 		return
 	}
 	fields := querylog.Describe(response)
-	if from.Limited {
+	if from.said.limited {
 		fields = querylog.Limited(fields)
 	}
 	x.Described(transcript.Sent, response, dns.SummarizeWire(response), fields)
@@ -32,8 +32,8 @@ func recordSilence(x *transcript.Exchange, from *Client) {
 		return
 	}
 	text := "not answered"
-	if from.Limited {
+	if from.said.limited {
 		text = "not answered: over the limit on responses"
 	}
-	x.Described(transcript.Note, nil, text, querylog.Silent(from.Limited))
+	x.Described(transcript.Note, nil, text, querylog.Silent(from.said.limited))
 }

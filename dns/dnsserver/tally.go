@@ -102,7 +102,7 @@ func (a *Answers) Opcodes() iter.Seq2[dns.Opcode, int] {
 	}
 }
 
-// Zones gives what handlers said of where their answers come from: Client.Zone.
+// Zones gives the numbers of zones that handlers told: Client.Tell.
 func (a *Answers) Zones() iter.Seq2[uint32, int] {
 	return func(yield func(uint32, int) bool) {
 		for _, z := range a.zones {
@@ -244,7 +244,7 @@ func (s *Server) answered(from *Client, query, response []byte, octets int) {
 	if a == nil {
 		a = &Answers{}
 	}
-	a.add(from.Zone, query, response, octets)
+	a.add(from.said.zone, query, response, octets)
 	s.opts.Metrics.Answered(from.Transport, a)
 	a.reset()
 	s.single.Put(a)

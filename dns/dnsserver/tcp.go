@@ -35,6 +35,7 @@ type session struct {
 	conn    net.Conn
 	agreed  string // in the handshake of TLS
 	from    Client
+	said    said
 	x       *transcript.Exchange
 	small   [smallBuffer]byte
 	buf     []byte // what was read: small, or a larger one for a larger query
@@ -49,6 +50,7 @@ func (s *Server) begin(conn net.Conn, transport Transport) *session {
 	c.buf = c.small[:]
 	c.from = Client{
 		Remote: host.AddrPort(conn.RemoteAddr()), Local: host.AddrPort(conn.LocalAddr()), Transport: transport,
+		said: &c.said,
 	}
 	return c
 }
@@ -162,7 +164,7 @@ func (c *session) makeRoom() {
 // answer puts the response to a query among those to be sent; false when the
 // connection is over.
 func (c *session) answer(query []byte) bool {
-	c.from.Time, c.from.Zone, c.from.Limited = time.Now(), 0, false
+	c.from.Time, c.said = time.Now(), said{}
 	if c.queries == 0 {
 		c.from.quiet = c.quiet(c.from.Remote)
 		c.x = c.exchange(context.Background(), c.from)

@@ -58,6 +58,7 @@ type reader struct {
 // handled is what is known of a datagram of the batch at hand.
 type handled struct {
 	from Client
+	said said
 	x    *transcript.Exchange
 }
 
@@ -99,8 +100,8 @@ func (r *reader) serve(queries []batch.Datagram) {
 
 // answer puts the response to a query with it. A panic costs this one alone.
 func (r *reader) answer(q *batch.Datagram, h *handled) {
-	h.x = nil
-	h.from = Client{Remote: q.Remote, Local: q.Local, Transport: UDP, MaxUDP: r.opts.MaxUDPSize, Time: r.now}
+	h.x, h.said = nil, said{}
+	h.from = Client{Remote: q.Remote, Local: q.Local, Transport: UDP, MaxUDP: r.opts.MaxUDPSize, Time: r.now, said: &h.said}
 	defer r.loop.Recover("udp", q.Remote)
 	if !host.Answerable(q.Remote, q.Local) {
 		r.count.refused(RefusedSource)
@@ -139,7 +140,7 @@ func (r *reader) finish(q *batch.Datagram, h *handled) {
 	default:
 		recordResponse(h.x, &h.from, q.Answer)
 		if !h.from.quiet {
-			r.count.answers.add(h.from.Zone, q.Data, q.Answer, len(q.Answer))
+			r.count.answers.add(h.said.zone, q.Data, q.Answer, len(q.Answer))
 		}
 	}
 	h.x.End()

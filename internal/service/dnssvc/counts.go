@@ -124,6 +124,17 @@ func (c *Counts) numbersOf(all []made) map[*zone.Zone]uint32 {
 	return numbers
 }
 
+// tellZone tells the server which zone a message is about that no Responder
+// answers: one that is for a zone as a whole.
+func (st *state) tellZone(m *dns.Message, from dnsserver.Client) {
+	if len(m.Question) == 0 {
+		return
+	}
+	if z := st.find(m.Question[0].Name.Canonical()); z != nil {
+		from.Tell(st.numbers[z.zone], false)
+	}
+}
+
 // Traffic tells all that was counted.
 func (c *Counts) Traffic() control.Traffic {
 	var t control.Traffic

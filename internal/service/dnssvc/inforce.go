@@ -22,9 +22,9 @@ func (f inForce) Respond(dst, query []byte, from dnsserver.Client) []byte {
 	}
 	out, outcome, z := st.protect.at(now).RespondFrom(st.set, dst, query, clientOf(from), now)
 	if outcome != authority.Answered {
-		st.limited(&from, outcome)
+		st.Limited.count(outcome)
 	}
-	from.Zone = st.numbers[z]
+	from.Tell(st.numbers[z], outcome > authority.Silent)
 	return out
 }
 

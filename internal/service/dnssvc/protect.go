@@ -37,12 +37,6 @@ type Limited struct {
 	BadCookie atomic.Uint64 // BADCOOKIE
 }
 
-// limited notes that the limit kept an answer back.
-func (st *state) limited(from *dnsserver.Client, o authority.Outcome) {
-	st.Limited.count(o)
-	from.Limited = o != authority.Silent
-}
-
 func (l *Limited) count(o authority.Outcome) {
 	if l == nil {
 		return

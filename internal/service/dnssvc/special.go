@@ -55,6 +55,7 @@ func (f inForce) special(st *state, dst, query []byte, from dnsserver.Client, no
 		h, _, _ := dns.ParseHeader(query) // there is one
 		return signed(dst, (&dns.Message{Header: h}).Reply(dns.RcodeFormErr), signer, now, dns.MaxMessageLen)
 	}
+	st.tellZone(m, from)
 	limit := responseLimit(m, from)
 	switch {
 	case m.Opcode == dns.OpcodeUpdate:
@@ -83,10 +84,11 @@ func responseLimit(m *dns.Message, from dnsserver.Client) int {
 // and truncated where it has no room then (RFC 8945 section 5.3).
 func (f inForce) signedQuery(st *state, dst, query []byte, m *dns.Message, from dnsserver.Client, signer *dns.TSIGSigner, limit int) []byte {
 	now := time.Now()
-	out, outcome := st.protect.at(now).Respond(st.set, nil, query, clientOf(from), now)
+	out, outcome, z := st.protect.at(now).RespondFrom(st.set, nil, query, clientOf(from), now)
 	if outcome != authority.Answered {
-		st.limited(&from, outcome)
+		st.Limited.count(outcome)
 	}
+	from.Tell(st.numbers[z], outcome > authority.Silent)
 	if signer == nil || len(out) < dns.HeaderLen {
 		return append(dst, out...)
 	}

@@ -40,10 +40,12 @@ func (f inForce) Stream(query []byte, from dnsserver.Client) (iter.Seq2[[]byte, 
 		}
 		m, err := dns.Parse(query)
 		if err != nil || !authority.IsTransfer(m) {
-			out, _ := st.protect.at(now).Respond(st.set, nil, query, clientOf(from), now)
+			out, _, z := st.protect.at(now).RespondFrom(st.set, nil, query, clientOf(from), now)
+			from.Tell(st.numbers[z], false)
 			yield(sealed(nil, out, signer, now), nil)
 			return
 		}
+		st.tellZone(m, from)
 		t, r := st.transfer(m, from, signer)
 		if t == nil {
 			yield(signed(nil, r, signer, now, dns.MaxMessageLen), nil)
