@@ -69,14 +69,14 @@ type Client struct {
 	Remote    netip.AddrPort
 	Local     netip.AddrPort // the address that was asked
 	Transport Transport
+	quiet     bool // what Options.Quiet said before the response was sent
 	// MaxUDP is the most octets of a response over UDP that the server sends;
 	// the client's own limit is in its query. 0 over a stream.
 	MaxUDP int
 	// Time is when the query was read. Queries that are read together have the same.
 	Time time.Time
 
-	said  *said
-	quiet bool // what Options.Quiet said before the response was sent
+	said *said
 }
 
 // Handler answers queries. It is called from many goroutines at once.

@@ -117,14 +117,14 @@ func (a *Answers) Zones() iter.Seq2[uint32, int] {
 // octets of that; of several messages the first is the response.
 func (a *Answers) add(zone uint32, query, response []byte, octets int) {
 	code := codeOf(response)
-	a.codesSeen |= 1 << code
+	a.codesSeen |= 1 << (code & 63)
 	v := &a.codes[code]
 	v.N++
 	v.In += len(query)
 	v.Out += octets
 	a.Truncated += int(response[2] >> 1 & 1)
 	slot, do := kindOf(query)
-	a.kindsSeen |= 1 << slot
+	a.kindsSeen |= 1 << (slot & 63)
 	a.kinds[slot]++
 	a.DNSSEC += do
 	for i := range a.zones {
@@ -149,28 +149,31 @@ func (a *Answers) reset() {
 
 // kindOf gives the slot of what a query is: by its type, or its opcode where that
 // is not QUERY; and 1 where its OPT record, behind the question, has DO.
-func kindOf(query []byte) (slot, do int) {
+func kindOf(query []byte) (slot uint, do int) {
 	if op := query[2] >> 3 & 0xf; op != 0 {
-		return firstOp + int(op), 0
+		return firstOp + uint(op), 0
 	}
 	end := questionEnd(query)
 	if end == 0 {
 		return 0, 0
 	}
 	if t := binary.BigEndian.Uint16(query[end-4:]); int(t) < len(slotOf) {
-		slot = int(slotOf[t])
+		slot = uint(slotOf[t])
 	}
-	if opt := query[end:]; len(opt) >= 11 && query[11] != 0 && opt[0] == 0 && opt[2] == byte(dns.TypeOPT) && opt[1] == 0 {
-		do = int(opt[7] >> 7)
+	if isOPT(query[end:]) && query[11] != 0 {
+		do = int(query[end+7] >> 7)
 	}
 	return slot, do
 }
 
+// isOPT says whether an OPT record begins there.
+func isOPT(m []byte) bool { return len(m) >= 11 && m[0] == 0 && m[1] == 0 && m[2] == byte(dns.TypeOPT) }
+
 // codeOf gives a response's code. EDNS adds to the four bits of the header only
 // where something is refused before it is looked up, as BADVERS and BADCOOKIE
 // are: then nothing stands between the question and the OPT record.
-func codeOf(response []byte) int {
-	code := int(response[3] & 0xf)
+func codeOf(response []byte) uint {
+	code := uint(response[3] & 0xf)
 	if binary.BigEndian.Uint32(response[6:]) != 0 || binary.BigEndian.Uint16(response[10:]) == 0 {
 		return code
 	}
@@ -180,26 +183,29 @@ func codeOf(response []byte) int {
 			return code
 		}
 	}
-	if opt := response[at:]; len(opt) >= 11 && opt[0] == 0 && opt[1] == 0 && opt[2] == byte(dns.TypeOPT) {
-		code |= int(opt[5]) << 4
+	if isOPT(response[at:]) {
+		code |= uint(response[at+5]) << 4
 	}
-	return min(code, int(OtherCode))
+	return min(code, uint(OtherCode))
 }
 
 // questionEnd is where the first question of a message ends, whose name is not
 // compressed; 0 when there is none.
 func questionEnd(m []byte) int {
-	at := dns.HeaderLen
-	for at < len(m) && m[at] != 0 {
-		if m[at] > dns.MaxLabelLen {
-			return 0
-		}
-		at += 1 + int(m[at])
-	}
-	if at += 5; at > len(m) || binary.BigEndian.Uint16(m[4:]) == 0 {
+	if binary.BigEndian.Uint16(m[4:]) == 0 {
 		return 0
 	}
-	return at
+	for at := uint(dns.HeaderLen); at < uint(len(m)); {
+		size := m[at]
+		switch {
+		case size == 0 && at+5 <= uint(len(m)):
+			return int(at) + 5
+		case size == 0 || size > dns.MaxLabelLen:
+			return 0
+		}
+		at += 1 + uint(size)
+	}
+	return 0
 }
 
 // tally collects what Metrics is told of a batch.
