@@ -80,7 +80,9 @@ func (c dnsCollector) Collect(to chan<- prometheus.Metric) {
 		return // the name server is off, or could not be built: there are no zones
 	}
 	for _, z := range zones[:min(len(zones), dnssvc.MaxCountedZones)] {
-		collectZone(to, z)
+		if z.Role != dnssvc.Reverse { // those of single addresses have nothing that could be wrong by itself
+			collectZone(to, z)
+		}
 	}
 }
 

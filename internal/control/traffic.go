@@ -3,7 +3,7 @@ package control
 // Traffic is what the name server has answered since the program started. What was never counted is not in a map.
 type Traffic struct {
 	Transports []TransportTraffic `json:"transports"`
-	Zones      []ZoneTraffic      `json:"zones"`             // the first is what is in no zone here, with no name
+	Zones      []ZoneTraffic      `json:"zones"`             // the first is what is in no zone here, with no name; reverse: the zones of single addresses
 	Refused    map[string]uint64  `json:"refused,omitempty"` // by the limit that kept the answer back
 }
 

@@ -16,6 +16,17 @@ import (
 // program started. Those about any further zone count as about none of ours.
 const MaxCountedZones = 1000
 
+// Reverse is the name under which queries about the zones of single addresses
+// are counted, which come and go with these.
+const Reverse = "reverse"
+
+// ofNone and ofReverse are the numbers of what is no zone of its own.
+const (
+	ofNone uint32 = iota
+	ofReverse
+	firstNumber
+)
+
 // transports are all that queries come over; each stands at its own number.
 var transports = [...]dnsserver.Transport{dnsserver.UDP, dnsserver.TCP, dnsserver.TLS, dnsserver.HTTPS}
 
@@ -26,7 +37,7 @@ type Counts struct {
 
 	mu      sync.Mutex
 	numbers map[dns.Name]uint32
-	zones   atomic.Pointer[[]*zoneCounter] // by number; the first is of none of ours
+	zones   atomic.Pointer[[]*zoneCounter] // by number
 }
 
 // counts is what came over one transport.
@@ -90,10 +101,10 @@ func (c *Counts) number(names []dns.Name) []*zoneCounter {
 	if zones := c.zones.Load(); zones != nil {
 		all = append(all, *zones...)
 	} else {
-		all, c.numbers = []*zoneCounter{{}}, map[dns.Name]uint32{}
+		all, c.numbers = []*zoneCounter{ofNone: {}, ofReverse: {name: Reverse}}, map[dns.Name]uint32{}
 	}
 	for _, name := range names {
-		if _, ok := c.numbers[name]; !ok && len(all) <= MaxCountedZones {
+		if _, ok := c.numbers[name]; !ok && len(all) < MaxCountedZones+int(firstNumber) {
 			c.numbers[name] = uint32(len(all))
 			all = append(all, &zoneCounter{name: name.String()})
 		}
@@ -110,15 +121,21 @@ func (c *Counts) numbersOf(all []made) map[*zone.Zone]uint32 {
 	}
 	var names []dns.Name
 	for _, m := range all {
-		names = append(names, m.name)
+		if m.reverse == nil {
+			names = append(names, m.name)
+		}
 	}
 	c.number(names)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	numbers := map[*zone.Zone]uint32{}
 	for _, m := range all {
-		if m.zone != nil {
-			numbers[m.zone] = c.numbers[m.name]
+		switch {
+		case m.zone == nil:
+		case m.reverse != nil:
+			numbers[m.zone] = ofReverse
+		default:
+			numbers[m.zone] = c.numbers[m.name] // ofNone where it has none
 		}
 	}
 	return numbers

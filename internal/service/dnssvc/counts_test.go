@@ -44,10 +44,11 @@ func TestCounts(t *testing.T) {
 	ask(t, s, "udp", "example.org.", mdns.TypeAAAA)
 	ask(t, s, "udp", "big.other.test.", mdns.TypeA)
 	ask(t, s, "udp", domain, mdns.TypeNULL)
+	ask(t, s, "udp", "1.0.0.127.in-addr.arpa.", mdns.TypePTR)
 	ask(t, s, "tcp", "ns1.other.test.", mdns.TypeA)
 	ask(t, s, "tcp", domain, mdns.TypeAXFR)
 	deadline := time.Now().Add(5 * time.Second)
-	want := "map[NOERROR:5 NXDOMAIN:1 REFUSED:1] map[A:4 AAAA:1 MX:1 other:1] map[] tc 1 do 0 =1 " + domain + "=6 other.test.=2"
+	want := "map[NOERROR:6 NXDOMAIN:1 REFUSED:1] map[A:4 AAAA:1 MX:1 PTR:1 other:1] map[] tc 1 do 0 =1 reverse=1 " + domain + "=6 other.test.=2"
 	got := countedOver(counts.Traffic(), "udp")
 	for got != want && time.Now().Before(deadline) { // what was answered is counted a moment later
 		time.Sleep(time.Millisecond)
@@ -56,7 +57,7 @@ func TestCounts(t *testing.T) {
 	if got != want {
 		t.Errorf("over UDP: %s\nwant %s", got, want)
 	}
-	if got, want := countedOver(counts.Traffic(), "tcp"), "map[NOERROR:1 REFUSED:1] map[A:1 AXFR:1] map[] tc 0 do 0 =1 "; !strings.HasPrefix(got, want) {
+	if got, want := countedOver(counts.Traffic(), "tcp"), "map[NOERROR:1 REFUSED:1] map[A:1 AXFR:1] map[] tc 0 do 0 =1 reverse=1 "; !strings.HasPrefix(got, want) {
 		t.Errorf("over TCP: %s\nwant %s", got, want)
 	}
 	next := opts // a reload counts on, and zones that are new are counted too
@@ -108,16 +109,16 @@ func TestCountedZonesAreBounded(t *testing.T) {
 	for i := range MaxCountedZones + 1 {
 		names = append(names, dns.MustParseName(fmt.Sprint("z", i, ".")))
 	}
-	if n := len(c.number(names[:MaxCountedZones])); n != MaxCountedZones+1 {
+	if n := len(c.number(names[:MaxCountedZones])); n != MaxCountedZones+int(firstNumber) {
 		t.Errorf("%d counters at the limit", n)
 	}
-	if n := len(c.number(names)); n != MaxCountedZones+1 || c.numbers[names[MaxCountedZones]] != 0 || c.numbers[names[0]] != 1 {
+	if n := len(c.number(names)); n != MaxCountedZones+int(firstNumber) || c.numbers[names[MaxCountedZones]] != ofNone || c.numbers[names[0]] != firstNumber {
 		t.Errorf("%d counters past the limit", n)
 	}
 	if (*Counts)(nil).numbersOf([]made{{name: names[0]}}) != nil {
 		t.Error("nothing is counted, and yet zones have numbers")
 	}
-	if z := (&Counts{}).Traffic().Zones; len(z) != 1 || z[0].Zone != "" {
+	if z := (&Counts{}).Traffic().Zones; len(z) != 2 || z[ofNone].Zone != "" || z[ofReverse].Zone != Reverse {
 		t.Errorf("before there are zones: %v", z)
 	}
 }
