@@ -208,7 +208,7 @@ func questionEnd(m []byte) int {
 	return 0
 }
 
-// tally collects what Metrics is told of a batch.
+// tally collects what Metrics is told of a batch, which came over UDP.
 type tally struct {
 	answers  Answers
 	refusals []refusals
@@ -230,13 +230,13 @@ func (t *tally) refused(why Refusal) {
 }
 
 // flush tells m all of it, and begins anew.
-func (t *tally) flush(transport Transport, m Metrics) {
+func (t *tally) flush(m Metrics) {
 	if t.answers.codesSeen != 0 {
-		m.Answered(transport, &t.answers)
+		m.Answered(UDP, &t.answers)
 		t.answers.reset()
 	}
 	for _, r := range t.refusals {
-		m.Refused(transport, r.why, r.n)
+		m.Refused(UDP, r.why, r.n)
 	}
 	t.refusals = t.refusals[:0]
 }

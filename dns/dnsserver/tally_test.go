@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/network-utopia/utopia/dns"
+	"github.com/network-utopia/utopia/dns/querylog"
 )
 
 func TestTally(t *testing.T) {
@@ -23,8 +24,8 @@ func TestTally(t *testing.T) {
 		count.refused(RefusedShort)
 		count.refused(RefusedRate)
 		count.refused(RefusedShort)
-		count.flush(UDP, m)
-		count.flush(UDP, m) // nothing
+		count.flush(m)
+		count.flush(m) // nothing
 	}
 	if got := strings.Join(m.calls, " "); got != "NOERROR NXDOMAIN RCODE15 NOERROR NXDOMAIN RCODE15" || m.in != 120 || m.out != 200 {
 		t.Errorf("told of %s, %d octets in, %d out", got, m.in, m.out)
@@ -190,6 +191,18 @@ func BenchmarkTally(b *testing.B) {
 		for i := range queries {
 			count.answers.add(uint32(i%2), queries[i], responses[i], len(responses[i]))
 		}
-		count.flush(UDP, noMetrics{})
+		count.flush(noMetrics{})
+	}
+}
+
+// The query log's filters know each transport by the name that it has here.
+func TestTransportsOfTheQueryLog(t *testing.T) {
+	t.Parallel()
+	var names []string
+	for _, transport := range []Transport{UDP, TCP, TLS, HTTPS} {
+		names = append(names, transport.String())
+	}
+	if want := querylog.Transports(); !slices.Equal(names, want) {
+		t.Errorf("%v, and the query log has %v", names, want)
 	}
 }

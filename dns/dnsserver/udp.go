@@ -95,7 +95,7 @@ func (r *reader) serve(queries []batch.Datagram) {
 		r.opts.Transcript.Pass(r.passed)
 		r.passed = 0
 	}
-	r.count.flush(UDP, r.opts.Metrics)
+	r.count.flush(r.opts.Metrics)
 }
 
 // answer puts the response to a query with it. A panic costs this one alone.

@@ -3,7 +3,6 @@ package console
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -95,14 +94,21 @@ func (s *Service) dns(r *http.Request) (string, any, error) {
 		Zones: s.zonesView(r.Context()), Traffic: s.trafficView(), Asked: asked, Here: withSpec("/dns", asked),
 		At: time.Now(), Shown: s.opts.Rows,
 	}
-	filter, err := querylog.NewFilter(asked)
-	if err != nil {
-		view.Wrong = err.Error()
-		return "DNS", view, nil
+	if filter, wrong := filterOf(asked); wrong != "" {
+		view.Wrong = wrong
+	} else {
+		view.Live, view.Rows = withSpec("/dns/live", asked), newQuerySource(s, filter).rows()
 	}
-	view.Live = withSpec("/dns/live", asked)
-	view.Rows = newQuerySource(s, filter).rows()
 	return "DNS", view, nil
+}
+
+// filterOf reads a filter, or says what is wrong with it.
+func filterOf(s querylog.Spec) (f querylog.Filter, wrong string) {
+	f, err := querylog.NewFilter(s)
+	if err != nil {
+		return f, err.Error()
+	}
+	return f, ""
 }
 
 // specOf gives the filter that an address has.
@@ -298,10 +304,9 @@ func bars(counts map[string]uint64) (list []barView) {
 
 // dnsLive streams the queries that fit a filter.
 func (s *Service) dnsLive(w http.ResponseWriter, r *http.Request) {
-	filter, err := querylog.NewFilter(specOf(r))
-	var wrong *querylog.SpecError
-	if errors.As(err, &wrong) {
-		http.Error(w, wrong.Error(), http.StatusBadRequest)
+	filter, wrong := filterOf(specOf(r))
+	if wrong != "" {
+		http.Error(w, wrong, http.StatusBadRequest)
 		return
 	}
 	s.stream(w, r, newQuerySource(s, filter))
