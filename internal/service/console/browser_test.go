@@ -79,7 +79,7 @@ func (b *tab) ask(script string) string {
 func (b *tab) until(condition string) {
 	b.t.Helper()
 	var last error
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		yes, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](condition))
 		if yes {
 			return

@@ -38,7 +38,9 @@ func (n *nameServer) Zones(context.Context) ([]control.Zone, error) {
 func (n *nameServer) Traffic() control.Traffic {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.traffic
+	t := n.traffic
+	t.Transports = slices.Clone(t.Transports) // change may set what is in it
+	return t
 }
 
 func (n *nameServer) change(f func(*nameServer)) {
