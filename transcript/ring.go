@@ -73,7 +73,7 @@ func (r *Ring) spent(service string, now time.Time) bool {
 	return c.second.Load() == now.Unix() && c.taken.Load() >= r.perSecond
 }
 
-func (r *Ring) pass(n int) { r.passed.Add(uint64(n)) }
+func (r *Ring) pass(_ string, n int) { r.passed.Add(uint64(n)) }
 
 // Begin keeps the exchange in the place of its service's oldest one.
 func (r *Ring) Begin(x *Exchange) {

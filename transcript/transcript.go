@@ -196,10 +196,10 @@ func (a *attached) spent(service string, now time.Time) bool {
 	return (*s).Level(service) == Off
 }
 
-func (a *attached) pass(n int) {
+func (a *attached) pass(service string, n int) {
 	if s := a.sink.Load(); s != nil {
 		if sample, ok := (*s).(sampler); ok {
-			sample.pass(n)
+			sample.pass(service, n)
 		}
 	}
 }
@@ -251,7 +251,7 @@ func (r *Recorder) Begin(ctx context.Context, service, network string, local, re
 // sampler is a sink that takes only a share of the exchanges, and can say at little cost that it takes no more now.
 type sampler interface {
 	spent(service string, now time.Time) bool
-	pass(n int)
+	pass(service string, n int)
 }
 
 // Watched says whether a sink might want an exchange of the service that begins now. It is for those who have many
@@ -273,14 +273,14 @@ func (r *Recorder) Watched(service string, now time.Time) bool {
 	return false
 }
 
-// Pass counts n exchanges that were not begun because Watched said no.
-func (r *Recorder) Pass(n int) {
+// Pass counts n exchanges of the service that were not begun because Watched said no.
+func (r *Recorder) Pass(service string, n int) {
 	if r == nil {
 		return
 	}
 	for _, s := range *r.sinks.Load() {
 		if sample, ok := s.(sampler); ok {
-			sample.pass(n)
+			sample.pass(service, n)
 		}
 	}
 }

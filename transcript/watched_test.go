@@ -35,7 +35,7 @@ func TestWatched(t *testing.T) {
 			t.Error("a new second has no share")
 		}
 		before := ring.Passed()
-		r.Pass(40)
+		r.Pass("dns", 40)
 		if n := ring.Passed() - before; n != 40 {
 			t.Errorf("%d passed, want 40", n)
 		}
@@ -69,7 +69,7 @@ func testWatchedByOthers(t *testing.T) {
 		if got := r.Watched("dns", now); got != c.want {
 			t.Errorf("%s: %v", name, got)
 		}
-		r.Pass(3)
+		r.Pass("dns", 3)
 		if ring, ok := c.sink.(*Ring); ok && ring.Passed() != 3 {
 			t.Errorf("%s: %d passed", name, ring.Passed())
 		}
@@ -78,10 +78,10 @@ func testWatchedByOthers(t *testing.T) {
 		if r.Watched("dns", now) || !held.spent("dns", now) {
 			t.Errorf("%s: watched after", name)
 		}
-		held.pass(1) // nobody
+		held.pass("dns", 1) // nobody
 	}
 	var none *Recorder
-	none.Pass(1)
+	none.Pass("dns", 1)
 	if none.Watched("dns", now) {
 		t.Error("nil watches")
 	}

@@ -92,7 +92,7 @@ func (r *reader) serve(queries []batch.Datagram) {
 		r.finish(&queries[i], &r.handled[i])
 	}
 	if r.passed > 0 {
-		r.opts.Transcript.Pass(r.passed)
+		r.opts.Transcript.Pass(service, r.passed)
 		r.passed = 0
 	}
 	r.count.flush(r.opts.Metrics)

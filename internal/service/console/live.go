@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"sync/atomic"
 	"time"
 
 	"github.com/network-utopia/utopia/transcript"
@@ -31,7 +30,7 @@ type source interface {
 // live streams the exchanges.
 func (s *Service) live(w http.ResponseWriter, r *http.Request) {
 	service := r.URL.Query().Get("service")
-	from := &exchangeSource{Service: s, service: service, begun: &begins{service: service}}
+	from := &exchangeSource{Service: s, service: service, begun: transcript.NewTurnstile(service)}
 	if s.opts.Recorder != nil {
 		defer s.opts.Recorder.Attach(from.begun)()
 	}
@@ -98,13 +97,13 @@ func (s *Service) follow(r *http.Request, from source, out eventWriter) error {
 type exchangeSource struct {
 	*Service
 	service string
-	begun   *begins
+	begun   *transcript.Turnstile
 	list    *liveList
 }
 
 func (e *exchangeSource) all(now time.Time) []byte {
 	e.list = newLiveList(e.opts.Rows, e.opts.RowsPerSecond, e.opts.Ring)
-	return e.site.render("rows", e.list.reset(e.recent(e.service), e.begun.n.Load(), now))
+	return e.site.render("rows", e.list.reset(e.recent(e.service), e.begun.Count(), now))
 }
 
 func (e *exchangeSource) changes(now time.Time) []byte {
@@ -119,35 +118,12 @@ func (e *exchangeSource) changes(now time.Time) []byte {
 }
 
 func (e *exchangeSource) note(now time.Time) string {
-	left, more := e.list.leftOut(e.begun.n.Load(), now)
+	left, more := e.list.leftOut(e.begun.Count(), now)
 	if !more {
 		return ""
 	}
 	return count(left) + " left out"
 }
-
-// begins is a sink that takes nothing and counts the exchanges that it could have had.
-type begins struct {
-	service string
-	n       atomic.Uint64
-}
-
-// Level is Off, always.
-func (b *begins) Level(service string) transcript.Level {
-	if b.service == "" || b.service == service {
-		b.n.Add(1)
-	}
-	return transcript.Off
-}
-
-// Begin is never called.
-func (b *begins) Begin(*transcript.Exchange) {}
-
-// Entry is never called.
-func (b *begins) Entry(*transcript.Exchange, transcript.Entry) {}
-
-// End is never called.
-func (b *begins) End(*transcript.Exchange) {}
 
 // eventWriter writes server-sent events.
 type eventWriter struct {
