@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // EventKind says what an Event tells.
@@ -32,7 +33,9 @@ type Event struct {
 const MaxFeedBytes = 16 << 20
 
 // Feed is a sink that passes events on to one reader. It never blocks: events that find its buffer full are lost and
-// counted, and a message that finds MaxFeedBytes taken comes without its bytes.
+// counted, and a message that finds MaxFeedBytes taken comes without its bytes. From half its buffer on it wants no more
+// of a service that asks [Recorder.Watched], and what that passes counts as lost: so a flood is not slowed down by
+// recording what nobody can take.
 type Feed struct {
 	services []string
 	level    Level
@@ -54,7 +57,7 @@ func (f *Feed) Events() <-chan Event { return f.events }
 // Release tells that the reader is done with an event, so that there is room for the bytes of others.
 func (f *Feed) Release(e Event) { f.held.Add(-int64(len(e.Entry.Raw))) }
 
-// Lost is how many events found the buffer full.
+// Lost is how many events found the buffer full, with the exchanges that were passed.
 func (f *Feed) Lost() uint64 { return f.lost.Load() }
 
 // Level is the feed's own for the services that it follows.
@@ -63,6 +66,16 @@ func (f *Feed) Level(service string) Level {
 		return f.level
 	}
 	return Off
+}
+
+func (f *Feed) spent(service string, _ time.Time) bool {
+	return f.Level(service) == Off || 2*len(f.events) > cap(f.events)
+}
+
+func (f *Feed) pass(service string, n int) {
+	if f.Level(service) != Off {
+		f.lost.Add(uint64(n))
+	}
 }
 
 // Begin passes the beginning on.

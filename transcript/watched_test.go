@@ -86,3 +86,28 @@ func testWatchedByOthers(t *testing.T) {
 		t.Error("nil watches")
 	}
 }
+
+// A feed whose reader is behind wants no more, until it has caught up.
+func TestWatchedByAFeedThatIsBehind(t *testing.T) {
+	feed := NewFeed(Lines, 4, "dns")
+	r := New(Options{Sinks: []Sink{feed}})
+	now := time.Now()
+	x := begin(r, "dns")
+	x.Line(Received, 1, "a")
+	if !r.Watched("dns", now) {
+		t.Error("not watched with half the buffer free")
+	}
+	x.Line(Received, 1, "b")
+	if r.Watched("dns", now) || r.Watched("web", now) {
+		t.Error("watched with more than half of it taken")
+	}
+	r.Pass("dns", 40)
+	r.Pass("web", 7)
+	if feed.Lost() != 40 {
+		t.Errorf("lost %d, want 40", feed.Lost())
+	}
+	<-feed.Events()
+	if !r.Watched("dns", now) {
+		t.Error("not watched when the reader has caught up")
+	}
+}

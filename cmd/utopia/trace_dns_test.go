@@ -28,8 +28,9 @@ func traced(t *testing.T, id transcript.ID, name string, code dns.Rcode, raw boo
 		if err != nil {
 			t.Fatal(err)
 		}
+		line, fields := querylog.Describe(wire)
 		e := &transcript.Entry{
-			Time: h.Start.Add(time.Duration(i) * 85 * time.Microsecond), Dir: transcript.Direction(i), Bytes: len(wire), Fields: querylog.Describe(wire),
+			Time: h.Start.Add(time.Duration(i) * 85 * time.Microsecond), Dir: transcript.Direction(i), Bytes: len(wire), Text: line, Fields: fields,
 		}
 		if raw {
 			e.Raw = wire

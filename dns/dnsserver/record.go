@@ -1,7 +1,6 @@
 package dnsserver
 
 import (
-	"github.com/network-utopia/utopia/dns"
 	"github.com/network-utopia/utopia/dns/querylog"
 	"github.com/network-utopia/utopia/transcript"
 )
@@ -10,7 +9,8 @@ import (
 // only where they are wanted.
 func record(x *transcript.Exchange, d transcript.Direction, message []byte) {
 	if x != nil {
-		x.Described(d, message, dns.SummarizeWire(message), querylog.Describe(message))
+		line, fields := querylog.Describe(message)
+		x.Described(d, message, line, fields)
 	}
 }
 
@@ -19,11 +19,11 @@ func recordResponse(x *transcript.Exchange, from *Client, response []byte) {
 	if x == nil {
 		return
 	}
-	fields := querylog.Describe(response)
+	line, fields := querylog.Describe(response)
 	if from.said.limited {
 		fields = querylog.Limited(fields)
 	}
-	x.Described(transcript.Sent, response, dns.SummarizeWire(response), fields)
+	x.Described(transcript.Sent, response, line, fields)
 }
 
 // recordSilence adds that a query is not answered.

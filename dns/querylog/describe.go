@@ -28,12 +28,17 @@ const (
 
 const yes = "yes"
 
-// Describe gives the fields of a message for its transcript. Octets that are no message have a field that says so.
-func Describe(wire []byte) map[string]string {
+// Describe gives the line and the fields of a message for its transcript. Octets that are no message have a field that
+// says so.
+func Describe(wire []byte) (line string, fields map[string]string) {
 	m, err := dns.Parse(wire)
 	if err != nil {
-		return malformed(wire, err)
+		return fmt.Sprintf("%d octets: %v", len(wire), err), malformed(wire, err)
 	}
+	return dns.Summary(m), fieldsOf(m)
+}
+
+func fieldsOf(m *dns.Message) map[string]string {
 	f := map[string]string{fieldID: strconv.Itoa(int(m.ID))}
 	set := func(name, value string) {
 		if value != "" {

@@ -76,7 +76,7 @@ func TestDescribe(t *testing.T) {
 		want := map[string]string{"id": "7", "name": "a.test.", "type": "A"}
 		maps.Copy(want, c.want)
 		maps.DeleteFunc(want, func(_, value string) bool { return value == "" })
-		if got := Describe(wireOf(t, &m)); !maps.Equal(got, want) {
+		if line, got := Describe(wireOf(t, &m)); line != dns.Summary(&m) || !maps.Equal(got, want) {
 			t.Errorf("%s: %v, want %v", name, got, want)
 		}
 	}
@@ -85,8 +85,8 @@ func TestDescribe(t *testing.T) {
 func TestDescribeNoMessage(t *testing.T) {
 	wire := wireOf(t, ask(7, "a.test.", dns.TypeA))
 	for length, id := range map[int]string{0: "", 11: "", 12: "7", len(wire) - 1: "7"} {
-		got := Describe(wire[:length])
-		if got["id"] != id || got["malformed"] == "" || strings.HasPrefix(got["malformed"], "dns: ") || got["name"] != "" {
+		line, got := Describe(wire[:length])
+		if !strings.Contains(line, " octets: ") || got["id"] != id || got["malformed"] == "" || strings.HasPrefix(got["malformed"], "dns: ") || got["name"] != "" {
 			t.Errorf("%d octets: %v", length, got)
 		}
 	}
@@ -127,8 +127,8 @@ func TestMessagesAreHandedOn(t *testing.T) {
 	q := ask(7, "a.test.", dns.TypeA)
 	asked, told := wireOf(t, q), wireOf(t, q.Reply(dns.RcodeSuccess))
 	p := NewPairing(transcript.Head{ID: 1, Service: "dns", Network: "udp", Remote: client, Local: server})
-	p.Entry(transcript.Entry{Time: time.Unix(1, 0), Dir: transcript.Received, Raw: asked, Bytes: len(asked), Fields: Describe(asked)})
-	got, ok := p.Entry(transcript.Entry{Time: time.Unix(1, 5000), Dir: transcript.Sent, Raw: told, Bytes: len(told), Fields: Describe(told)})
+	p.Entry(transcript.Entry{Time: time.Unix(1, 0), Dir: transcript.Received, Raw: asked, Bytes: len(asked), Fields: fieldsIn(asked)})
+	got, ok := p.Entry(transcript.Entry{Time: time.Unix(1, 5000), Dir: transcript.Sent, Raw: told, Bytes: len(told), Fields: fieldsIn(told)})
 	if !ok || string(got.Asked) != string(asked) || string(got.Told) != string(told) || got.Took != 5 {
 		t.Errorf("%+v, %v", got, ok)
 	}

@@ -93,7 +93,8 @@ func (f *fixture) message(x *transcript.Exchange, d transcript.Direction, m *dns
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	x.Described(d, wire, dns.Summary(m), querylog.Describe(wire))
+	line, fields := querylog.Describe(wire)
+	x.Described(d, wire, line, fields)
 }
 
 func TestDNSPage(t *testing.T) {
