@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -101,6 +102,9 @@ func (s *session) showZones(ctx context.Context, in control.Names, dnssec bool) 
 		for _, p := range z.Problems {
 			s.print("; %s\n", p)
 		}
+		if z.Failure != "" {
+			s.print("; its primaries, last asked at %s: %s\n", z.Tried.Local().Format(time.DateTime), onlyASCII(z.Failure))
+		}
 		if z.State == "missing" {
 			continue
 		}
@@ -154,10 +158,29 @@ func zoneHead(z control.Zone) string {
 	if len(z.Files) > 0 {
 		parts = append(parts, "from "+strings.Join(z.Files, " and "))
 	}
-	parts = append(parts, map[string]string{
-		"kept": "served as it was before its file got an error", "missing": "not served: its file has an error",
-	}[z.State])
+	if z.Role == "secondary" {
+		parts = append(parts, "from "+strings.Join(z.Primaries, " and "))
+	}
+	parts = append(parts, zoneState(z))
 	return "; " + z.Name + ": " + strings.TrimSuffix(strings.Join(parts, ", "), ", ")
+}
+
+// zoneState says what is not as it should be about a zone, or until when a copy is good.
+func zoneState(z control.Zone) string {
+	secondary := z.Role == "secondary"
+	switch {
+	case z.State == "kept":
+		return "served as it was before its file got an error"
+	case z.State == "missing" && secondary && z.Expires.IsZero():
+		return "not served: it has not come yet"
+	case z.State == "missing" && secondary:
+		return "not served: it was good until " + z.Expires.Local().Format(time.DateTime)
+	case z.State == "missing":
+		return "not served: its file has an error"
+	case secondary && !z.Expires.IsZero():
+		return "good until " + z.Expires.Local().Format(time.DateTime)
+	}
+	return ""
 }
 
 // recordTable prints records, in columns or as lines of JSON.

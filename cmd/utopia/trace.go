@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -78,6 +79,7 @@ capture in the file is overwritten.`,
 			} else {
 				err = s.instance().Trace(c.Context(), transcript.Lines, services, t.line)
 			}
+			t.tellLosses()
 			if errors.Is(err, errEnough) {
 				return nil
 			}
@@ -133,8 +135,10 @@ var errEnough = errors.New("enough")
 // tracer prints the lines of a trace.
 type tracer struct {
 	*session
-	left int    // exchanges until the end; 0 for no end
-	lost uint64 // as told so far
+	left int       // exchanges until the end; 0 for no end
+	lost uint64    // as heard so far
+	told uint64    // as told so far
+	at   time.Time // when that was told
 }
 
 func (t *tracer) line(l control.Line) error {
@@ -148,11 +152,22 @@ func (t *tracer) line(l control.Line) error {
 	return nil
 }
 
+// lossEvery is how often losses are told at most.
+const lossEvery = time.Second
+
 // missed tells how many steps were lost, when there are more than before.
 func (t *tracer) missed(lost uint64) {
-	if lost > t.lost {
-		t.note("… %d steps were left out: they come faster than they can be shown\n", lost-t.lost)
-		t.lost = lost
+	t.lost = lost
+	if time.Since(t.at) >= lossEvery {
+		t.tellLosses()
+	}
+}
+
+// tellLosses is also for the end, when the last ones have not been told yet.
+func (t *tracer) tellLosses() {
+	if t.lost > t.told {
+		t.note("… %d steps were left out: they come faster than they can be shown\n", t.lost-t.told)
+		t.told, t.at = t.lost, time.Now()
 	}
 }
 

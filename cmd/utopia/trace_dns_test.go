@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -78,6 +79,23 @@ func TestQueryLog(t *testing.T) {
 	if _, told, _ := runTrace(t, session{}, 0, querylog.Spec{Name: "elsewhere"}, lost...); !strings.Contains(told, "3 steps were left out") || strings.Count(told, "\n") != 1 {
 		t.Errorf("told %q of what was lost", told)
 	}
+	synctest.Test(t, func(t *testing.T) { // once a second
+		var stderr bytes.Buffer
+		tell := &tracer{session: &session{err: &stderr}}
+		for range 21 {
+			tell.missed(tell.lost + 5)
+			time.Sleep(100 * time.Millisecond)
+		}
+		tell.tellLosses()
+		tell.tellLosses()
+		var told []string
+		for line := range strings.Lines(stderr.String()) {
+			told = append(told, strings.Fields(line)[1])
+		}
+		if got := strings.Join(told, " "); got != "5 50 50" {
+			t.Errorf("told of %s steps", got)
+		}
+	})
 }
 
 // A query whose answer never came is told at the end.
