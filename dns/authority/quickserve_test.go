@@ -100,7 +100,7 @@ func TestLanesWithEverything(t *testing.T) {
 				t.Fatalf("%x: %x: %v", wire, got, err)
 			}
 			b, err := dns.Parse(want)
-			if padded := takePadding(a); padded != takePadding(b) || padded && len(got)-len(before) != PaddingBlock {
+			if padded := takePadding(a); padded != takePadding(b) || padded && (len(got)-len(before))%PaddingBlock != 0 {
 				t.Fatalf("%x: %d octets, %d in the full lane", wire, len(got)-len(before), len(want))
 			}
 			if err != nil || !a.Equal(b) {
