@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // TestOpeningACaptureEnds waits for a reader of a named pipe who never comes.
@@ -21,4 +22,16 @@ func TestOpeningACaptureEnds(t *testing.T) {
 	if _, err := openPatiently(ctx, pipe); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
+	// Whoever still opens it would make a file of that name while the folder is removed: a reader lets it through.
+	reader, err := syscall.Open(pipe, syscall.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Close(reader)
+	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		if _, err := syscall.Read(reader, make([]byte, 1)); errors.Is(err, syscall.EAGAIN) { // there is a writer, who says nothing
+			return
+		}
+	}
+	t.Error("the pipe was never opened")
 }
