@@ -89,12 +89,12 @@ func TestImportThatIsRefused(t *testing.T) {
 		t.Errorf("%d problems", strings.Count(got, "\n")+1)
 	}
 	for want, rec := range map[string]control.Record{
-		"f:1: dns: name \"a..b\": empty label":                         {Name: "a..b", Type: "A", Data: "192.0.2.1"},
-		"f:1: dns: unknown record type \"X\"":                          {Name: "a", Type: "X"},
-		"f:1: bad A data: not understood: \"nowhere\"":                 {Name: "a", Type: "A", Data: "nowhere"},
-		"f:1: bad ANY data: the type stands in messages alone": {Name: "a.dyn.test.", Type: "ANY", Data: "\\# 0"},
-		"f:1: a. is not in the zone dyn.test.":                         {Name: "a", Type: "A", Data: "192.0.2.1"},
-		"f:1: a TTL of 2147483648 seconds; 2147483647 are the most":    {Name: "a.dyn.test.", Type: "A", Data: "192.0.2.1", TTL: dns.MaxTTL + 1},
+		"f:1: dns: name \"a..b\": empty label":                      {Name: "a..b", Type: "A", Data: "192.0.2.1"},
+		"f:1: dns: unknown record type \"X\"":                       {Name: "a", Type: "X"},
+		"f:1: bad A data: not understood: \"nowhere\"":              {Name: "a", Type: "A", Data: "nowhere"},
+		"f:1: bad ANY data: the type stands in messages alone":      {Name: "a.dyn.test.", Type: "ANY", Data: "\\# 0"},
+		"f:1: a. is not in the zone dyn.test.":                      {Name: "a", Type: "A", Data: "192.0.2.1"},
+		"f:1: a TTL of 2147483648 seconds; 2147483647 are the most": {Name: "a.dyn.test.", Type: "A", Data: "192.0.2.1", TTL: dns.MaxTTL + 1},
 	} {
 		rec.From = "f:1"
 		got := did(s.ImportRecords(t.Context(), control.ImportRecords{Zone: "dyn.test", Records: []control.Record{rec}}))
