@@ -91,16 +91,20 @@ func TestSignedZonesVerify(t *testing.T) {
 				t.Fatal(err)
 			}
 			now := time.Now()
-			first := sign(t, z, nil, c.keys, c.policy, now)
+			first := sign(t, z, zone.Signed{}, c.keys, c.policy, now)
 			verify(t, c.name, first.Zone)
+			verify(t, c.name+"-changed", changed(t, z, first, c.keys, c.policy, now).Zone)
 
 			// Signed a month ago, and renewed whenever it was due since then.
 			at := now.Add(-30 * 24 * time.Hour)
-			signed := sign(t, z, nil, c.keys, c.policy, at)
+			signed := sign(t, z, zone.Signed{}, c.keys, c.policy, at)
 			renewals := 0
 			for signed.Next.Before(now) {
 				at = signed.Next
-				signed = sign(t, z.WithSerial(signed.Zone.SOA().Serial+1), signed.Zone, c.keys, c.policy, at)
+				if signed, err = zone.Renew(signed, c.keys, c.policy, at, zone.DefaultRenewals); err != nil {
+					t.Fatal(err)
+				}
+				signed = sign(t, z.WithSerial(signed.Zone.SOA().Serial+1), signed, c.keys, c.policy, at)
 				renewals++
 			}
 			if renewals < 4 {
@@ -111,7 +115,31 @@ func TestSignedZonesVerify(t *testing.T) {
 	}
 }
 
-func sign(t *testing.T, z, previous *zone.Zone, keys []*dns.SigningKey, p zone.SignPolicy, now time.Time) zone.Signed {
+// changed signs a zone again and again, each time after a few changes, by these alone.
+func changed(t *testing.T, z *zone.Zone, signed zone.Signed, keys []*dns.SigningKey, p zone.SignPolicy, now time.Time) zone.Signed {
+	t.Helper()
+	for i, text := range []string{
+		"new 60 A 192.0.2.1\na.b.c.new 60 A 192.0.2.2\n", "a.b.c.new 60 A 192.0.2.2\n", "new 60 NS ns.new\nns.new 60 A 192.0.2.3\n*.x 60 TXT a\n",
+		"new 60 NS ns.new\nnew 60 A 192.0.2.1\n", "y.z.x 60 DNAME new\nd.x 60 TXT d\n", "0 60 TXT first\nzzz 60 TXT last\n",
+	} {
+		e := z.Edit()
+		err := zone.ReadEach(strings.NewReader(text), zone.ReadOptions{Origin: z.Apex()}, func(r zone.Record) error {
+			if e.Delete(r.RR) {
+				return nil
+			}
+			r.Data = slices.Clone(r.Data) // it is the reader's
+			return e.Add(r.RR)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		z = e.Zone().WithSerial(uint32(100 + i))
+		signed = sign(t, z, signed, keys, p, now)
+	}
+	return signed
+}
+
+func sign(t *testing.T, z *zone.Zone, previous zone.Signed, keys []*dns.SigningKey, p zone.SignPolicy, now time.Time) zone.Signed {
 	t.Helper()
 	signed, err := zone.Sign(z, previous, keys, p, now)
 	if err != nil {
@@ -163,7 +191,7 @@ func TestVerifiersAreHeard(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	signed := sign(t, z, nil, []*dns.SigningKey{k}, zone.SignPolicy{}, time.Now()).Zone
+	signed := sign(t, z, zone.Signed{}, []*dns.SigningKey{k}, zone.SignPolicy{}, time.Now()).Zone
 	mail := dns.MustParseName("mail.example.test.")
 	e := signed.Edit()
 	if err := e.Put(mail, zone.RRset{Type: dns.TypeA, TTL: 3600, Data: [][]byte{{192, 0, 2, 99}}}); err != nil {
@@ -193,8 +221,12 @@ func TestDelvValidates(t *testing.T) {
 			t.Fatal(err)
 		}
 		keys := []*dns.SigningKey{k}
-		old := sign(t, z, nil, keys, policy, time.Now().Add(-10*24*time.Hour))
-		signed := sign(t, z.WithSerial(2), old.Zone, keys, policy, time.Now())
+		old := sign(t, z, zone.Signed{}, keys, policy, time.Now().Add(-10*24*time.Hour))
+		renewed, err := zone.Renew(old, keys, policy, time.Now(), zone.DefaultRenewals)
+		if err != nil {
+			t.Fatal(err)
+		}
+		signed := sign(t, z.WithSerial(2), renewed, keys, policy, time.Now())
 		anchor := filepath.Join(t.TempDir(), "anchor")
 		text := fmt.Sprintf("trust-anchors { example.test. static-key %d %d %d %q; };\n", k.Flags, k.Protocol, k.Algorithm,
 			base64.StdEncoding.EncodeToString(k.PublicKey))

@@ -35,7 +35,7 @@ func signingKey(t testing.TB, apex string) *dns.SigningKey {
 }
 
 func signedSet(t fataler, z *zone.Zone, k *dns.SigningKey, p zone.SignPolicy) *zone.Set {
-	signed, err := zone.Sign(z, nil, []*dns.SigningKey{k}, p, signedNow)
+	signed, err := zone.Sign(z, zone.Signed{}, []*dns.SigningKey{k}, p, signedNow)
 	if err != nil {
 		t.Fatal(err)
 	}

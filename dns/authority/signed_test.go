@@ -46,7 +46,7 @@ func TestSignedDialogues(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		signed, err := zone.Sign(z, nil, []*dns.SigningKey{key}, policy, day)
+		signed, err := zone.Sign(z, zone.Signed{}, []*dns.SigningKey{key}, policy, day)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -73,7 +73,7 @@ func (w *signedWorld) sign(origin, file string, policy zone.SignPolicy) (*zone.Z
 		}
 		keys = append(keys, k)
 	}
-	signed, err := zone.Sign(z, nil, keys, policy, time.Now())
+	signed, err := zone.Sign(z, zone.Signed{}, keys, policy, time.Now())
 	if err != nil {
 		w.t.Fatal(err)
 	}

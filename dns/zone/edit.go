@@ -144,20 +144,15 @@ func (e *Edit) Put(name dns.Name, set RRset) error {
 
 // Zone makes the snapshot. The Edit may go on.
 func (e *Edit) Zone() *Zone {
-	count := e.zone.count
 	var edits []item
 	for _, key := range slices.Sorted(maps.Keys(e.touched)) {
-		if was, ok := e.zone.get([]byte(key)); ok {
-			count.add(was.item, -1)
-		}
 		it := item{key: []byte(key)}
 		if t := e.touched[key]; len(t.sets) > 0 {
 			it.body = t.pack()
-			count.add(it, 1)
 		}
 		edits = append(edits, it)
 	}
-	return newZone(e.zone.named, root(e.zone.root.apply(edits)), count)
+	return e.zone.with(e.zone.named, edits)
 }
 
 func (t *touched) pack() []byte {

@@ -89,18 +89,22 @@ func ExampleSign() {
 		return
 	}
 	now := time.Unix(1_800_000_000, 0)
-	signed, err := zone.Sign(z, nil, []*dns.SigningKey{key}, zone.SignPolicy{}, now)
+	signed, err := zone.Sign(z, zone.Signed{}, []*dns.SigningKey{key}, zone.SignPolicy{}, now)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	fmt.Println("signatures:", signed.Made)
-	// When the first is due the zone gets a later serial, and a signature of it.
-	later, err := zone.Sign(z.WithSerial(z.SOA().Serial+1), signed.Zone, []*dns.SigningKey{key}, zone.SignPolicy{}, signed.Next)
-	fmt.Println("all in all:", later.Made+later.Kept, "renewed some:", later.Made > 1, err)
+	// A later version costs what differs: here the SOA, and its signature.
+	next, err := zone.Sign(z.WithSerial(z.SOA().Serial+1), signed, []*dns.SigningKey{key}, zone.SignPolicy{}, now)
+	fmt.Println("made:", next.Made, err)
+	// When the first is due the zone gets new ones, and then a later serial.
+	renewed, err := zone.Renew(next, []*dns.SigningKey{key}, zone.SignPolicy{}, next.Next, zone.DefaultRenewals)
+	fmt.Println("renewed some:", renewed.Made > 0, "all by then:", renewed.Next.After(next.Next), err)
 	// Output:
 	// signatures: 8
-	// all in all: 8 renewed some: true <nil>
+	// made: 1 <nil>
+	// renewed some: true all by then: true <nil>
 }
 
 func ExampleUpdate() {

@@ -1,11 +1,6 @@
 package zone
 
-import (
-	"bytes"
-	"slices"
-
-	"github.com/network-utopia/utopia/dns"
-)
+import "slices"
 
 // HistoryLimits say how much of the past is kept; zero values mean the defaults.
 type HistoryLimits struct {
@@ -101,69 +96,4 @@ func (h History) Since(serial, newest uint32) (Difference, bool) {
 		return Join(all...), true
 	}
 	return Difference{}, false
-}
-
-// Between gives the difference between two versions of a zone: what makes the
-// old one the new one, the SOA among it when that changed. It looks at every
-// name of both that stands on a page which they do not share.
-func Between(old, new *Zone) Difference {
-	var d Difference
-	var c, k cursor
-	c.seek(old.root, nil)
-	k.seek(new.root, nil)
-	for {
-		if c.sharesPage(&k) {
-			continue
-		}
-		was, ok1 := c.at()
-		now, ok2 := k.at()
-		if !ok1 && !ok2 {
-			return d
-		}
-		order := bytes.Compare(was.key, now.key)
-		switch {
-		case !ok2:
-			order = -1
-		case !ok1:
-			order = 1
-		}
-		d.between(old, new, was, now, order)
-		if order <= 0 {
-			c.next()
-		}
-		if order >= 0 {
-			k.next()
-		}
-	}
-}
-
-// sharesPage says whether two cursors are at the begin of the same page, and goes
-// behind it with both.
-func (c *cursor) sharesPage(k *cursor) bool {
-	a, b := &c.step[c.depth-1], &k.step[k.depth-1]
-	if a.page != b.page || a.i != 0 || b.i != 0 || a.page.len() == 0 {
-		return false
-	}
-	a.i, b.i = a.page.len()-1, b.page.len()-1
-	c.next()
-	k.next()
-	return true
-}
-
-// between appends what differs of one name: order says which of the zones has
-// it, the old one alone (-1), the new one alone (1) or both.
-func (d *Difference) between(old, new *Zone, was, now item, order int) {
-	var before, after []RRset
-	owner := dns.Name("")
-	if order <= 0 {
-		before, owner = old.node(was).Sets(), old.node(was).Name()
-	}
-	if order >= 0 {
-		after, owner = new.node(now).Sets(), new.node(now).Name()
-	}
-	if order == 0 && bytes.Equal(was.body, now.body) {
-		return
-	}
-	d.Deleted = appendMissing(d.Deleted, owner, before, after)
-	d.Added = appendMissing(d.Added, owner, after, before)
 }

@@ -2,76 +2,172 @@ package zone
 
 import (
 	"bytes"
-	"sort"
 
 	"github.com/network-utopia/utopia/dns"
 )
 
 // hashIndex finds NSEC3 records by hash: between two of them in the zone's order
-// any number of other names may stand.
+// any number of other names may stand. Its tree has the hashes for keys, and
+// nothing behind them. It is immutable as the zone is; nil is for a zone without
+// such records.
 type hashIndex struct {
-	param   dns.NSEC3PARAM
-	size    int    // octets of a digest
-	digests []byte // one behind the other, in order
+	param dns.NSEC3PARAM
+	size  int // octets of a digest
+	root  *page
 }
 
-// makeHashIndex goes through the zone, when it has an NSEC3 chain (RFC 5155
-// section 7.1 wants an NSEC3PARAM record with flags of zero for one that is
-// whole).
-func makeHashIndex(z *Zone) *hashIndex {
+// chainParam gives how the names of the zone's NSEC3 chain are hashed, when it has
+// one (RFC 5155 section 7.1 wants an NSEC3PARAM record with flags of zero for one
+// that is whole), and the octets of a hash.
+func (z *Zone) chainParam() (p dns.NSEC3PARAM, size int) {
 	set, _ := z.Top().RRset(dns.TypeNSEC3PARAM)
 	for _, data := range set.Data {
 		p, ok := dns.RR{Type: dns.TypeNSEC3PARAM, Data: data}.NSEC3PARAM()
 		if !ok || p.Flags != 0 {
 			continue
 		}
-		if size, err := p.Digest(z.apex); err == nil {
-			x := &hashIndex{param: p, size: len(size)}
-			x.fill(z)
-			return x
+		if digest, err := p.Digest(z.apex); err == nil {
+			return p, len(digest)
 		}
+	}
+	return dns.NSEC3PARAM{}, 0
+}
+
+// sameHash says whether two hash names alike.
+func sameHash(a, b dns.NSEC3PARAM) bool {
+	return a.Hash == b.Hash && a.Iterations == b.Iterations && bytes.Equal(a.Salt, b.Salt)
+}
+
+// makeHashIndex goes through the zone.
+func makeHashIndex(z *Zone) *hashIndex {
+	p, size := z.chainParam()
+	if size == 0 {
+		return nil
+	}
+	x := &hashIndex{param: p, size: size}
+	var w pageWriter
+	for n := range z.Nodes() {
+		if digest := x.digestAt(n.item); digest != nil {
+			w.add(item{key: digest}, nil) // base 32 keeps their order
+		}
+	}
+	x.root = root(w.done())
+	return x
+}
+
+// after gives the index of next, which edits made of z.
+func (x *hashIndex) after(z, next *Zone, edits []item) *hashIndex {
+	if len(edits) > 0 && len(edits[0].key) == 0 {
+		p, size := next.chainParam()
+		if size == 0 {
+			return nil
+		}
+		if x == nil || !sameHash(x.param, p) {
+			return makeHashIndex(next)
+		}
+	}
+	if x == nil {
+		return nil
+	}
+	var changes []item
+	for _, e := range edits {
+		now := x.digestAt(e)
+		was, _ := z.get(e.key)
+		switch before := x.digestAt(was.item); {
+		case now != nil && before == nil:
+			changes = append(changes, item{now, []byte{}})
+		case now == nil && before != nil:
+			changes = append(changes, item{key: before})
+		}
+	}
+	return x.with(changes)
+}
+
+// with gives the index after changes, which are in order; one without a body takes
+// its hash away.
+func (x *hashIndex) with(changes []item) *hashIndex {
+	if len(changes) == 0 {
+		return x
+	}
+	next := *x
+	next.root = root(x.root.apply(changes))
+	return &next
+}
+
+// digestAt gives the hash that is the name of an item, where that owns an NSEC3
+// record of this chain; otherwise nil.
+func (x *hashIndex) digestAt(it item) []byte {
+	set := findSet(it.body, dns.TypeNSEC3)
+	if set == nil || bytes.IndexByte(it.key, labelEnd) != len(it.key)-1 {
+		return nil
+	}
+	r, ok := dns.RR{Type: dns.TypeNSEC3, Data: set.first()}.NSEC3()
+	digest, ok2 := dns.NSEC3Digest(nameOfKey(it.key, dns.Root))
+	if ok && ok2 && len(digest) == x.size && sameHash(x.param, r.NSEC3PARAM) {
+		return digest
 	}
 	return nil
 }
 
-func (x *hashIndex) fill(z *Zone) {
-	for n := range z.Nodes() {
-		set := findSet(n.body, dns.TypeNSEC3)
-		if set == nil {
-			continue
-		}
-		r, ok := dns.RR{Type: dns.TypeNSEC3, Data: set.first()}.NSEC3()
-		digest, ok2 := dns.NSEC3Digest(n.Name())
-		if ok && ok2 && len(digest) == x.size && r.Hash == x.param.Hash &&
-			r.Iterations == x.param.Iterations && bytes.Equal(r.Salt, x.param.Salt) {
-			x.digests = append(x.digests, digest...) // base 32 keeps their order
-		}
+// at gives the hash that is digest, and otherwise the one before it: before the
+// first comes the last. Nil is for an index of none.
+func (x *hashIndex) at(digest []byte) (at []byte, exact bool) {
+	var c cursor
+	if c.seek(x.root, digest) {
+		return digest, true
 	}
+	return c.before(x.root), false
 }
 
-func (x *hashIndex) at(i int) []byte { return x.digests[i*x.size : (i+1)*x.size] }
+// before gives the hash before digest, whether that is there or not.
+func (x *hashIndex) before(digest []byte) []byte {
+	var c cursor
+	c.seek(x.root, digest)
+	return c.before(x.root)
+}
+
+// before gives the key before the cursor, of a tree that is a ring.
+func (c *cursor) before(p *page) []byte {
+	if !c.prev() {
+		c.last(p)
+	}
+	it, _ := c.at()
+	return it.key
+}
+
+// next gives the hash that comes after digest: after the last the first.
+func (x *hashIndex) next(digest []byte) []byte {
+	var c cursor
+	if c.seek(x.root, digest) {
+		c.next()
+	}
+	it, ok := c.at()
+	if !ok {
+		c.seek(x.root, nil)
+		it, _ = c.at()
+	}
+	return it.key
+}
 
 // NSEC3 finds the NSEC3 record of a name (RFC 5155 section 7.2): the one whose
 // owner is its hash, which says what it owns, and otherwise the one before it,
 // which covers it. It gives nothing in a zone without such a chain.
 func (z *Zone) NSEC3(name dns.Name) (n Node, matches bool) {
 	x := z.hashes
-	if x == nil || len(x.digests) == 0 {
+	if x == nil {
 		return Node{}, false
 	}
 	digest, err := x.param.Digest(name)
 	if err != nil {
 		return Node{}, false
 	}
-	count := len(x.digests) / x.size
-	i := sort.Search(count, func(i int) bool { return bytes.Compare(x.at(i), digest) > 0 })
-	i = (i - 1 + count) % count // before the first comes the last
-	owner, err := dns.NSEC3Owner(x.at(i), z.apex)
-	if err != nil {
+	at, matches := x.at(digest)
+	owner, err := dns.NSEC3Owner(at, z.apex)
+	if at == nil || err != nil {
 		return Node{}, false
 	}
 	n, _ = z.At(owner)
-	return n, bytes.Equal(x.at(i), digest)
+	return n, matches
 }
 
 // hashedOwner says whether a key is that of an NSEC3 record's owner, or below

@@ -360,6 +360,13 @@ func (c *cursor) seek(p *page, key []byte) (exact bool) {
 	return exact
 }
 
+// last goes to the last item, where there is one.
+func (c *cursor) last(p *page) {
+	c.seek(p, nil)
+	c.leave(0)
+	c.prev()
+}
+
 // at gives the item that the cursor is at; false behind the last one.
 func (c *cursor) at() (item, bool) {
 	s := &c.step[c.depth-1]

@@ -89,13 +89,16 @@ func (p SignPolicy) check() error {
 // Signed is a zone that was signed, and how.
 type Signed struct {
 	Zone *Zone
-	// Difference is what makes it of the previous one; it is empty where there
-	// was none.
-	Difference Difference
-	// Next is when the first of the signatures is to be renewed: Sign again then.
+	// Next is when the first of the signatures is to be renewed: see Renew.
 	Next time.Time
-	// Made and Kept count the signatures that are new, and those that were there.
+	// Made and Kept count the signatures that are new, and those that were there,
+	// of the names that the signing had to look at.
 	Made, Kept int
+
+	of     *Zone // what was signed; nil where nobody knows
+	keys   []*dns.SigningKey
+	policy SignPolicy // with its defaults
+	round  round
 }
 
 // ErrPresigned says that somebody else has signed the zone: its signatures are
@@ -114,13 +117,19 @@ func (z *Zone) Signed() bool { return z.signed }
 // When a signature begins and ends follows from the owner, the type, the policy
 // and the time alone, and the signature from these, the key and the set. So
 // signing again gives the same, until it is time to renew. Those of previous,
-// the zone as it was signed before or nil, are taken over where they would be
-// made anew the same, and so are its pages.
+// the zone as it was signed before, are taken over where they would be made anew
+// the same, and so are its pages. The zero Signed is for none; one with a Zone
+// alone is a zone that somebody has kept.
+//
+// Where previous came of signing with the same keys and policy, the cost is that
+// of what differs between the two zones, pages that they share being passed
+// over: the names that changed, their neighbours in the chain and the zone's own
+// name. Signatures of other names that are due by now are left to Renew.
 //
 // The caller sees to the serial, which must get later whenever something in the
 // result is another.
-func Sign(z, previous *Zone, keys []*dns.SigningKey, policy SignPolicy, now time.Time) (Signed, error) {
-	s := &signer{zone: z, previous: previous, policy: policy.withDefaults(), now: now}
+func Sign(z *Zone, previous Signed, keys []*dns.SigningKey, policy SignPolicy, now time.Time) (Signed, error) {
+	s := &signer{zone: z, before: previous, previous: previous.Zone, policy: policy.withDefaults(), now: now}
 	err := s.prepare(keys)
 	if err == nil {
 		err = s.run()
@@ -131,14 +140,32 @@ func Sign(z, previous *Zone, keys []*dns.SigningKey, policy SignPolicy, now time
 	return s.out, nil
 }
 
+func (s *signer) run() error {
+	if s.follows() {
+		fresh := s.out
+		if err := s.change(); !errors.Is(err, errNotByChange) {
+			return err
+		}
+		s.out = fresh
+	}
+	return s.whole()
+}
+
 // signer is one signing in the making.
 type signer struct {
-	zone, previous *Zone
-	policy         SignPolicy
-	now            time.Time
-	keys           []signKey
-	denialTTL      uint32
-	out            Signed
+	zone     *Zone
+	before   Signed
+	previous *Zone // before's
+	policy   SignPolicy
+	now      time.Time
+	keys     []signKey
+	out      Signed
+}
+
+// denialTTL is the TTL of the chain's records (RFC 9077).
+func (z *Zone) denialTTL() uint32 {
+	set, _ := z.Top().RRset(dns.TypeSOA)
+	return min(set.TTL, z.soa.Minimum)
 }
 
 // signKey is a key and what it is for.
@@ -176,8 +203,7 @@ func (s *signer) prepare(keys []*dns.SigningKey) error {
 			SigningKey: k, signsKeys: sep != 0 || !other(dns.FlagSEP), signsRest: sep == 0 || !other(0), old: s.hadKey(k),
 		})
 	}
-	set, _ := s.zone.Top().RRset(dns.TypeSOA)
-	s.denialTTL = min(set.TTL, s.zone.soa.Minimum) // RFC 9077
+	s.out.keys, s.out.policy, s.out.of = keys, s.policy, s.zone
 	return s.policy.check()
 }
 
@@ -214,20 +240,17 @@ func (s *signer) owners() iter.Seq[owner] {
 		var above []byte // the key of the last cut or DNAME
 		covers := false
 		for n := range s.zone.Nodes() {
-			o := owner{Node: n, sets: slices.DeleteFunc(n.Sets(), func(r RRset) bool { return made(r.Type) })}
+			o, ok := s.ownerOf(n)
 			switch {
-			case len(o.sets) == 0:
+			case !ok:
 				continue
 			case covers && bytes.HasPrefix(n.key, above):
 				o.where = hidden
-			case len(n.key) > 0 && n.Has(dns.TypeNS) && !isWildcardKey(n.key):
+			case n.isCut():
 				o.where = delegated
 			}
-			if o.where == delegated || o.where == authoritative && n.Has(dns.TypeDNAME) {
+			if o.where != hidden && n.hides() {
 				above, covers = n.key, true
-			}
-			if len(n.key) == 0 {
-				o.sets = s.addApexSets(o.sets)
 			}
 			if !yield(o) {
 				return
@@ -235,6 +258,22 @@ func (s *signer) owners() iter.Seq[owner] {
 		}
 	}
 }
+
+// ownerOf gives a name with what it owns in a signed zone, but for signatures and
+// the chain; false where that is nothing.
+func (s *signer) ownerOf(n Node) (o owner, ok bool) {
+	sets := slices.DeleteFunc(n.Sets(), func(r RRset) bool { return made(r.Type) })
+	if len(sets) == 0 {
+		return owner{}, false
+	}
+	if len(n.key) == 0 {
+		sets = s.addApexSets(sets)
+	}
+	return owner{Node: n, sets: sets}, true
+}
+
+// hides says whether nothing below the name is signed.
+func (n Node) hides() bool { return n.isCut() || n.Has(dns.TypeDNAME) }
 
 // made says whether signing makes records of a type, and drops those that are
 // there.
@@ -246,8 +285,8 @@ func made(t dns.Type) bool {
 	return false
 }
 
-// run makes the items of the signed zone, and the zone from them.
-func (s *signer) run() error {
+// whole makes the items of the signed zone, and the zone from them.
+func (s *signer) whole() error {
 	c, err := s.makeChain()
 	if err != nil {
 		return err
@@ -258,17 +297,23 @@ func (s *signer) run() error {
 			return err
 		}
 		if nsec, ok := c.link(o); ok {
-			o.sets = append(o.sets, RRset{dns.TypeNSEC, s.denialTTL, [][]byte{nsec.Data()}})
+			o.sets = append(o.sets, s.nsecSet(nsec))
 		}
-		if err := s.write(w, o, o.body[:1+int(o.body[0])]); err != nil {
+		it, err := s.sign(o)
+		if err != nil {
 			return err
 		}
+		w.add(it)
 	}
 	if err := s.hashedBefore(w, c, nil); err != nil {
 		return err
 	}
-	s.out.Zone, s.out.Difference = w.zone(s.zone.named)
+	s.out.Zone = w.zone(s.zone.named)
 	return nil
+}
+
+func (s *signer) nsecSet(nsec dns.NSEC) RRset {
+	return RRset{dns.TypeNSEC, s.zone.denialTTL(), [][]byte{nsec.Data()}}
 }
 
 // addApexSets adds the keys, what the parent is told, and NSEC3PARAM.
@@ -297,7 +342,7 @@ func (s *signer) addApexSets(sets []RRset) []RRset {
 		sets = append(sets, cds.ordered(), cdnskey.ordered())
 	}
 	if s.policy.NSEC3 {
-		sets = append(sets, RRset{dns.TypeNSEC3PARAM, s.denialTTL, [][]byte{nsec3Param().Data()}})
+		sets = append(sets, RRset{dns.TypeNSEC3PARAM, s.zone.denialTTL(), [][]byte{nsec3Param().Data()}})
 	}
 	return sets
 }

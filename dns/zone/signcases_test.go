@@ -125,7 +125,7 @@ func TestHashCollisions(t *testing.T) {
 	}
 	z, _ := load(t, head+owner.String()+" TXT a\n")
 	keys := []*dns.SigningKey{signKeyOf(t, csk)}
-	if _, err := Sign(z, nil, keys, SignPolicy{NSEC3: true}, signNow); !errors.Is(err, errHashCollision) {
+	if _, err := Sign(z, Signed{}, keys, SignPolicy{NSEC3: true}, signNow); !errors.Is(err, errHashCollision) {
 		t.Errorf("a name that is a hash: %v", err)
 	}
 	sign(t, z, nil, keys, SignPolicy{}, signNow)
@@ -155,6 +155,23 @@ func TestSignTTLs(t *testing.T) {
 	}
 }
 
+// pagesOf gives the pages of a zone and of its index of hashes.
+func pagesOf(z *Zone) map[*page]bool {
+	all := map[*page]bool{}
+	var walk func(*page)
+	walk = func(p *page) {
+		all[p] = true
+		for _, c := range p.children {
+			walk(c)
+		}
+	}
+	walk(z.root)
+	if z.hashes != nil {
+		walk(z.hashes.root)
+	}
+	return all
+}
+
 // TestRenewalsShareMemory: where nothing is due the pages of before stay.
 func TestRenewalsShareMemory(t *testing.T) {
 	t.Parallel()
@@ -168,20 +185,8 @@ func TestRenewalsShareMemory(t *testing.T) {
 	first := sign(t, z, nil, keys, SignPolicy{}, signNow)
 	changed, _ := load(t, text.String()+"host1000 A 192.0.2.2\n")
 	second := sign(t, changed, first.Zone, keys, SignPolicy{}, signNow.Add(time.Minute))
-	pages := func(z *Zone) map[*page]bool {
-		all := map[*page]bool{}
-		var walk func(*page)
-		walk = func(p *page) {
-			all[p] = true
-			for _, c := range p.children {
-				walk(c)
-			}
-		}
-		walk(z.root)
-		return all
-	}
-	old, fresh := pages(first.Zone), 0
-	for p := range pages(second.Zone) {
+	old, fresh := pagesOf(first.Zone), 0
+	for p := range pagesOf(second.Zone) {
 		if !old[p] {
 			fresh++
 		}
@@ -189,7 +194,7 @@ func TestRenewalsShareMemory(t *testing.T) {
 	if second.Made != 1 || fresh > 8 {
 		t.Errorf("%d signatures and %d of %d pages are new", second.Made, fresh, len(old))
 	}
-	if d := second.Difference; len(d.Added) != 2 || len(d.Deleted) != 1 {
+	if d := Between(first.Zone, second.Zone); len(d.Added) != 2 || len(d.Deleted) != 1 {
 		t.Errorf("added %v, deleted %v", d.Added, d.Deleted)
 	}
 }

@@ -121,23 +121,37 @@ func (c *chain) link(o owner) (nsec dns.NSEC, ok bool) {
 func (s *signer) hashedBefore(w *signedWriter, c *chain, key []byte) error {
 	for ; c.next < len(c.hashed); c.next++ {
 		h := c.hashed[c.next]
-		name, err := dns.NSEC3Owner(h.digest, s.zone.apex)
+		own, err := s.hashedKey(h.digest)
 		if err != nil {
 			return err
 		}
-		own := appendKey(nil, name, len(s.zone.apex))
 		switch c := bytes.Compare(own, key); {
 		case key != nil && c > 0:
 			return nil
 		case key != nil && c == 0:
 			return errHashCollision
 		}
-		record := dns.NSEC3{NSEC3PARAM: nsec3Param(), Next: c.hashed[(c.next+1)%len(c.hashed)].digest, Types: h.types}
-		set := RRset{dns.TypeNSEC3, s.denialTTL, [][]byte{record.Data()}}
-		o := owner{Node: Node{item{key: own}, s.zone.named}, sets: []RRset{set}}
-		if err := s.write(w, o, appendSpelling(nil, "")); err != nil {
+		it, err := s.signHashed(own, c.hashed[(c.next+1)%len(c.hashed)].digest, h.types)
+		if err != nil {
 			return err
 		}
+		w.add(it)
 	}
 	return nil
+}
+
+// hashedKey gives the key of the owner of an NSEC3 record.
+func (s *signer) hashedKey(digest []byte) ([]byte, error) {
+	name, err := dns.NSEC3Owner(digest, s.zone.apex)
+	if err != nil {
+		return nil, err
+	}
+	return appendKey(nil, name, len(s.zone.apex)), nil
+}
+
+// signHashed makes an NSEC3 record, with its signatures.
+func (s *signer) signHashed(key, next []byte, types dns.TypeBitmap) (item, error) {
+	record := dns.NSEC3{NSEC3PARAM: nsec3Param(), Next: next, Types: types}
+	set := RRset{dns.TypeNSEC3, s.zone.denialTTL(), [][]byte{record.Data()}}
+	return s.sign(owner{Node: Node{item{key: key, body: []byte{0}}, s.zone.named}, sets: []RRset{set}})
 }

@@ -31,9 +31,8 @@ func (p SignPolicy) period(owner dns.Name, t dns.Type, now time.Time) (inception
 	return start.Add(-p.Backdate), start.Add(p.Validity), start.Add(time.Duration(length) * time.Second)
 }
 
-// write signs the sets of a name and writes them behind the begin of a body,
-// its spelling.
-func (s *signer) write(w *signedWriter, o owner, spelling []byte) error {
+// sign signs the sets of a name, and makes its item.
+func (s *signer) sign(o owner) (item, error) {
 	slices.SortFunc(o.sets, func(a, b RRset) int { return cmp.Compare(a.Type, b.Type) })
 	var before []byte
 	if s.previous != nil {
@@ -47,31 +46,37 @@ func (s *signer) write(w *signedWriter, o owner, spelling []byte) error {
 		}
 		data, err := s.signatures(o.Name(), set, before)
 		if err != nil {
-			return err
+			return item{}, err
 		}
 		signatures.Data = append(signatures.Data, data...)
 	}
+	o.addSignatures(signatures)
+	return o.pack()
+}
+
+func (o *owner) addSignatures(signatures RRset) {
 	if len(signatures.Data) > 0 {
 		i, _ := findType(o.sets, dns.TypeRRSIG)
 		o.sets = slices.Insert(o.sets, i, signatures.ordered())
 	}
-	body := slices.Clone(spelling)
+}
+
+// pack makes the item of a name of what it owns.
+func (o owner) pack() (item, error) {
+	body := bytes.Clone(o.body[:1+int(o.body[0])])
 	for _, set := range o.sets {
 		if set.size() > maxSetOctets {
-			return fmt.Errorf("%s %s: %w", o.Name(), set.Type, ErrSetTooLarge)
+			return item{}, fmt.Errorf("%s %s: %w", o.Name(), set.Type, ErrSetTooLarge)
 		}
 		body = appendSet(body, set)
 	}
-	w.add(item{o.key, body})
-	return nil
+	return item{o.key, body}, nil
 }
 
 // signatures makes the RRSIG data of a set, or takes them over.
 func (s *signer) signatures(owner dns.Name, set RRset, before []byte) ([][]byte, error) {
 	inception, expiration, renewal := s.policy.period(owner, set.Type, s.now)
-	if s.out.Next.IsZero() || renewal.Before(s.out.Next) {
-		s.out.Next = renewal
-	}
+	s.out.Next = earlier(s.out.Next, renewal)
 	same := bytes.Equal(findSet(before, set.Type), appendSet(nil, set))
 	old := signaturesOf(before, set.Type)
 	var records []dns.RR
@@ -142,25 +147,22 @@ func coveredType(data []byte) dns.Type { return dns.Type(data[0])<<8 | dns.Type(
 type signedWriter struct {
 	previous *Zone
 	old      cursor
-	pages    pageWriter
 	edits    []item
-	diff     Difference
+	pages    pageWriter // without a previous zone
 	count    tally
-	named    dns.Name
 }
 
 func newSignedWriter(previous *Zone) *signedWriter {
 	w := &signedWriter{previous: previous}
 	if previous != nil {
 		w.old.seek(previous.root, nil)
-		w.named = previous.named
 	}
 	return w
 }
 
 func (w *signedWriter) add(it item) {
-	w.count.add(it, 1)
 	if w.previous == nil {
+		w.count.add(it, 1)
 		w.pages.add(it, nil)
 		return
 	}
@@ -172,8 +174,7 @@ func (w *signedWriter) add(it item) {
 		old = item{}
 	}
 	if !bytes.Equal(old.body, it.body) {
-		it.key = bytes.Clone(it.key)
-		w.edit(it, old)
+		w.edits = append(w.edits, it)
 	}
 }
 
@@ -185,26 +186,32 @@ func (w *signedWriter) removeBefore(key []byte) {
 		if !ok || key != nil && bytes.Compare(old.key, key) >= 0 {
 			return
 		}
-		w.edit(item{key: old.key}, old)
+		w.edits = append(w.edits, item{key: old.key})
 		w.old.next()
 	}
 }
 
-func (w *signedWriter) edit(it, old item) {
-	w.edits = append(w.edits, it)
-	before, after := Node{old, w.named}, Node{it, w.named}
-	w.diff.Deleted = appendMissing(w.diff.Deleted, before.Name(), before.Sets(), after.Sets())
-	w.diff.Added = appendMissing(w.diff.Added, after.Name(), after.Sets(), before.Sets())
-}
-
 // zone ends the writing.
-func (w *signedWriter) zone(named dns.Name) (*Zone, Difference) {
+func (w *signedWriter) zone(named dns.Name) *Zone {
 	if w.previous == nil {
-		return newZone(named, root(w.pages.done()), w.count), Difference{}
+		return newZone(named, root(w.pages.done()), w.count)
 	}
 	w.removeBefore(nil)
-	if len(w.edits) == 0 && named == w.previous.named {
-		return w.previous, Difference{}
+	return w.previous.changed(named, w.edits)
+}
+
+// changed is with, and the zone itself where nothing changes.
+func (z *Zone) changed(named dns.Name, edits []item) *Zone {
+	if len(edits) == 0 && named == z.named {
+		return z
 	}
-	return newZone(named, root(w.previous.root.apply(w.edits)), w.count), w.diff
+	return z.with(named, edits)
+}
+
+// earlier gives the first of two times, of which the zero one is none.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }

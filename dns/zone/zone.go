@@ -24,15 +24,42 @@ type Zone struct {
 }
 
 func newZone(named dns.Name, root *page, count tally) *Zone {
+	z := bareZone(named, root, count)
+	z.setHashes(makeHashIndex(z))
+	return z
+}
+
+// bareZone makes a zone but for what setHashes sets.
+func bareZone(named dns.Name, root *page, count tally) *Zone {
 	z := &Zone{apex: named.Canonical(), named: named, root: root, count: count}
 	if set := findSet(z.Top().body, dns.TypeSOA); set != nil {
 		z.soa, _ = dns.RR{Type: dns.TypeSOA, Data: set.first()}.SOA()
 	}
 	z.signed, z.topDNAME = z.Top().Has(dns.TypeRRSIG), z.Top().Has(dns.TypeDNAME)
 	z.denial = makeDenial(z)
-	z.hashes = makeHashIndex(z)
-	z.nsec = z.signed && z.hashes == nil && z.Top().Has(dns.TypeNSEC)
 	return z
+}
+
+func (z *Zone) setHashes(x *hashIndex) {
+	z.hashes = x
+	z.nsec = z.signed && x == nil && z.Top().Has(dns.TypeNSEC)
+}
+
+// with gives the zone in which edits, which are in the order of their keys, stand
+// in place of what they change; one without a body takes its name away.
+func (z *Zone) with(named dns.Name, edits []item) *Zone {
+	count := z.count
+	for _, e := range edits {
+		if was, ok := z.get(e.key); ok {
+			count.add(was.item, -1)
+		}
+		if e.body != nil {
+			count.add(e, 1)
+		}
+	}
+	next := bareZone(named, root(z.root.apply(edits)), count)
+	next.setHashes(z.hashes.after(z, next, edits))
+	return next
 }
 
 // Apex gives the zone's name, in lower case.
@@ -200,10 +227,8 @@ func (z *Zone) Lookup(name dns.Name) Match {
 	}
 	var buf [maxKey]byte
 	key := appendKey(buf[:0], name, len(z.apex))
-	if z.count.redirects > 0 {
-		if n, kind := z.redirect(key); kind != None {
-			return Match{kind, n, n.Name().Canonical()}
-		}
+	if n, kind := z.cover(key); kind != None {
+		return Match{kind, n, n.Name().Canonical()}
 	}
 	if z.hashedOwner(key) {
 		return z.besideHashed()
@@ -227,9 +252,12 @@ func (z *Zone) Lookup(name dns.Name) Match {
 	return match
 }
 
-// redirect gives the highest name on the way to key that owns a delegation, or
-// a DNAME above it.
-func (z *Zone) redirect(key []byte) (Node, Kind) {
+// cover gives the highest name on the way to key that owns a delegation, or a
+// DNAME above it.
+func (z *Zone) cover(key []byte) (Node, Kind) {
+	if z.count.redirects == 0 {
+		return Node{}, None
+	}
 	for end := 0; ; {
 		n, ok := z.get(key[:end])
 		switch {
@@ -294,30 +322,6 @@ func (z *Zone) WithSerial(serial uint32) *Zone {
 	// One record with the size of the one before, at the apex, always fits.
 	_ = e.Put(z.apex, RRset{Type: dns.TypeSOA, TTL: set.TTL, Data: [][]byte{soa.Data()}})
 	return e.Zone()
-}
-
-// SameContent says whether two snapshots of a zone answer alike, the SOA's
-// serial aside. The case of owners does not matter.
-func (z *Zone) SameContent(other *Zone) bool {
-	a, b := z.soa, other.soa
-	a.Serial, b.Serial = 0, 0
-	if z.apex != other.apex || z.count != other.count || a != b {
-		return false
-	}
-	var c, d cursor
-	c.seek(z.root, nil)
-	d.seek(other.root, nil)
-	for ; ; c.next() {
-		a, ok1 := c.at()
-		b, ok2 := d.at()
-		if !ok1 || !ok2 {
-			return ok1 == ok2
-		}
-		if !bytes.Equal(a.key, b.key) || !z.node(a).sameSets(z.node(b)) {
-			return false
-		}
-		d.next()
-	}
 }
 
 // SerialAfter says whether serial a comes after b in the arithmetic of RFC

@@ -86,6 +86,27 @@ func (l *ledger) note(v zones.Version) error {
 	return l.broken
 }
 
+// digested is a zone, before it is signed, and its digest.
+type digested struct {
+	zone   *zone.Zone
+	digest zones.Digest
+}
+
+// of gives the digest of the next version of the zone. It looks only at what is
+// another since it was called last.
+func (d *digested) of(z *zone.Zone) zones.Digest {
+	switch {
+	case z == nil:
+		return zones.Digest{}
+	case d.zone == nil:
+		d.digest = zones.DigestOf(z)
+	case d.zone != z:
+		d.digest = d.digest.With(zone.Between(d.zone, z))
+	}
+	d.zone = z
+	return d.digest
+}
+
 // change is an update that was written, and may be answered from once it is
 // durable.
 type change struct {

@@ -34,6 +34,15 @@ func (o Options) withPolicies(all []made) {
 	}
 }
 
+// share makes a zone that was made of settings and files of what is there already,
+// as far as it is the same.
+func (m *made) share(was *made) {
+	if was != nil && was.base != nil && m.plain != nil {
+		m.plain, m.content = m.plain.Sharing(was.base), was.content
+	}
+	m.base = m.plain
+}
+
 // openZones opens what is kept of the zones, and has the secondary ones looked after.
 func (s *Service) openZones() {
 	s.changing.Lock()
@@ -129,7 +138,7 @@ func (s *Service) resumed(l *ledger, next *state, m made, before *made) made {
 		return keep(m, before, err)
 	}
 	last := l.begun.Version
-	same := l.begun.HasVersion && zones.DigestOf(plain) == last.Digest
+	same := l.begun.HasVersion && m.content.of(plain) == last.Digest
 	signed := m.signing != Unsigned && next.Keys != nil
 	switch now := plain.SOA().Serial; {
 	case !l.begun.HasVersion, zone.SerialAfter(now, last.Serial), m.ownSerial && !changed && !signed:
@@ -225,11 +234,16 @@ func (m *made) follows(before *made) {
 // from there after a restart; a change by update stands there already.
 func (s *Service) noted(st *state, m *made) {
 	l := s.ledgers[m.name]
-	if l == nil || m.plain == nil || m.updated {
+	if l == nil || m.plain == nil {
 		m.updated = false
 		return
 	}
-	if err := l.note(zones.Version{Serial: m.zone.SOA().Serial, Digest: zones.DigestOf(m.plain)}); err != nil {
+	digest := m.content.of(m.plain)
+	if m.updated {
+		m.updated = false
+		return
+	}
+	if err := l.note(zones.Version{Serial: m.zone.SOA().Serial, Digest: digest}); err != nil {
 		st.Log.Error("the version of a zone cannot be noted", "zone", m.name.String(), "err", err)
 	}
 }

@@ -63,7 +63,7 @@ func (m made) publish(before *made, opts Options, now time.Time) made {
 	if m.signingFailed {
 		m.failed, m.signingFailed = nil, false
 	}
-	m.zone, m.renew = signed.Zone, signed.Next
+	m.zone, m.last, m.renew, m.due = signed.Zone, signed, signed.Next, false
 	return m
 }
 
@@ -102,18 +102,27 @@ func (m made) signed(before *made, opts Options, now time.Time) (zone.Signed, er
 	}
 	policy := zone.SignPolicy{NSEC3: m.signing == SignedHashed, Parent: zone.ParentPublish}
 	if before == nil || before.zone == nil {
-		return zone.Sign(m.plain, nil, keys, policy, now)
+		return zone.Sign(m.plain, m.last, keys, policy, now)
+	}
+	last := before.last
+	switch {
+	case last.Zone != before.zone: // it was not signed here
+		last = zone.Signed{Zone: before.zone}
+	case m.due:
+		if last, err = zone.Renew(last, keys, policy, now, zone.DefaultRenewals); err != nil {
+			return zone.Signed{}, err
+		}
 	}
 	plain, was := m.plain, before.zone.SOA().Serial
 	raised := zone.SerialAfter(plain.SOA().Serial, was)
 	if !raised {
 		plain = plain.WithSerial(was)
 	}
-	signed, err := zone.Sign(plain, before.zone, keys, policy, now)
+	signed, err := zone.Sign(plain, last, keys, policy, now)
 	if err != nil || raised || signed.Zone == before.zone {
 		return signed, err
 	}
-	return zone.Sign(plain.WithSerial(was+1), signed.Zone, keys, policy, now)
+	return zone.Sign(plain.WithSerial(was+1), signed, keys, policy, now)
 }
 
 // renewal is when the first of the zones is to be signed again; the zero time
@@ -154,15 +163,18 @@ func (s *Service) untilRenewal(now time.Time) time.Duration {
 	return max(next.Sub(now), signNoSooner)
 }
 
-// renew signs the zones whose time has come.
+// renew signs the zones whose time has come, as much of each as is done in a
+// moment: others wait for it.
 func (s *Service) renew(now time.Time) {
 	err := s.change(func(st *state) {
 		for i, m := range st.zones {
 			if m.renew.IsZero() || m.renew.After(now) {
 				continue
 			}
-			st.zones[i] = m.publish(&m, st.Options, now)
-			st.told(st.zones[i])
+			next := m
+			next.due = true
+			st.zones[i] = next.publish(&m, st.Options, now)
+			st.told(m, st.zones[i])
 		}
 	})
 	if err != nil {
@@ -171,7 +183,10 @@ func (s *Service) renew(now time.Time) {
 }
 
 // told says in the log what has become of a zone.
-func (st *state) told(m made) {
+func (st *state) told(before, m made) {
+	if m.zone == before.zone && m.failed == nil {
+		return // nothing was due of the names that were looked at
+	}
 	if m.failed != nil {
 		st.Log.Error("a zone cannot be signed", "zone", m.name.String(), "err", m.failed)
 		return

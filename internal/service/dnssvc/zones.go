@@ -29,7 +29,10 @@ type made struct {
 	plain     *zone.Zone // that with the changes by updates
 	zone      *zone.Zone // what is served; nil while the zone is missing: there is nothing to answer from
 	signing   Signing
-	renew     time.Time // when it is to be signed again; zero for never
+	last      zone.Signed // how zone was signed, where that was done here
+	renew     time.Time   // when it is to be signed again; zero for never
+	due       bool        // what is to be renewed of its signatures is, in the next step
+	content   digested    // of plain, for the journal
 	warnings  zone.Problems
 	fileAlone bool              // nothing but its files has records for it
 	ownSerial bool              // the SOA is the user's
@@ -129,10 +132,14 @@ func makeZones(opts Options, before *state, now time.Time) ([]made, error) {
 	}
 	opts.withPolicies(all)
 	for i, m := range all {
+		was := before.find(m.name)
 		if m.failed == nil {
-			m.base = m.plain
+			m.share(was)
 		}
-		all[i] = succeed(before.find(m.name), m, opts, now)
+		all[i] = succeed(was, m, opts, now)
+		if opts.Keep != nil {
+			all[i].content.of(all[i].plain) // which takes its time the first time
+		}
 	}
 	return all, nil
 }
