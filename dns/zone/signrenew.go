@@ -10,7 +10,7 @@ import (
 )
 
 // DefaultRenewals is how many signatures Renew makes where it is told no number.
-const DefaultRenewals = 1000
+const DefaultRenewals = 500
 
 // lookedAt is how many names Renew looks at for each signature that it may make.
 // With jitter of a day, in steps of an hour, one of about so many is due.

@@ -38,7 +38,7 @@ func options() Options {
 	}
 }
 
-func newService(t *testing.T, opts Options) *Service {
+func newService(t testing.TB, opts Options) *Service {
 	t.Helper()
 	s, err := New(opts)
 	if err != nil {
@@ -47,7 +47,7 @@ func newService(t *testing.T, opts Options) *Service {
 	return s
 }
 
-func started(t *testing.T, opts Options) *Service {
+func started(t testing.TB, opts Options) *Service {
 	t.Helper()
 	s := newService(t, opts)
 	if err := s.Start(t.Context()); err != nil {

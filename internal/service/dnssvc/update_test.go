@@ -32,7 +32,7 @@ var (
 const dynFile = "$TTL 300\n@ SOA ns1 host 1 3600 600 86400 60\n@ NS ns1\nns1 A 192.0.2.53\nwww A 192.0.2.80\n"
 
 // keepIn gives a store in a folder.
-func keepIn(t *testing.T, dir string) *zones.Store {
+func keepIn(t testing.TB, dir string) *zones.Store {
 	t.Helper()
 	f, err := disk.Open(dir, disk.Options{})
 	if err != nil {
