@@ -25,6 +25,58 @@ func (j *Journal) Restart(v Version, refreshed time.Time) error {
 	})
 }
 
+// trim takes away older steps: it leaves those that lead on from the version with a serial, and of the others the last
+// ones, as far as they have no more than keep octets. Writers wait for the end of it alone.
+func (j *Journal) trim(serial uint32, keep int64) error {
+	err := j.trimmed(serial, keep)
+	if err != nil {
+		err = fmt.Errorf("the journal of %s: trim: %w", j.apex, err)
+	}
+	return err
+}
+
+func (j *Journal) trimmed(serial uint32, keep int64) error {
+	j.mu.Lock()
+	data, err := j.load()
+	j.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	entries, end, err := j.entries(data)
+	if err != nil {
+		return err
+	}
+	needed := int64(0)
+	for i := len(entries) - 1; i >= 0 && entries[i].kind == kindStep; i-- {
+		needed += int64(entries[i].size)
+		if from, _, _ := entries[i].difference.Serials(); from == serial {
+			keep = max(keep, needed)
+			break
+		}
+	}
+	first := firstKept(entries, keep)
+	for _, e := range entries[first:] {
+		end -= e.size
+	}
+	head := append(j.head(), appendVersion(nil, Version{Serial: stateOf(entries[:first]).Version.Serial})...)
+	j.turn <- struct{}{}
+	defer func() { <-j.turn }()
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.broken != nil {
+		return j.broken
+	}
+	tail := make([]byte, j.end-int64(end)) // with what was written meanwhile
+	if _, err := j.file.ReadAt(tail, int64(end)); err != nil && len(tail) > 0 {
+		return err
+	}
+	if err := j.replace(append(head, tail...)); err != nil {
+		return err
+	}
+	j.synced = j.written
+	return nil
+}
+
 // rewrite puts a new file in the place of the journal's, with the records that are made of those of the old one.
 func (j *Journal) rewrite(what string, records func([]entry) ([]byte, error)) error {
 	j.turn <- struct{}{}

@@ -1,6 +1,7 @@
 package zones
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -22,14 +23,14 @@ const MaxCopy = 8 << 30
 // SaveCopy keeps a zone, durably, in place of the copy that may be there: after a power cut at any moment there is the
 // old one or the new one. Two at once for one zone are the caller's to prevent.
 func (s *Store) SaveCopy(z *zone.Zone) error {
-	if err := s.saveCopy(z); err != nil {
+	if err := s.saveCopy(context.Background(), z, copyEnd); err != nil {
 		return fmt.Errorf("the copy of %s: %w", z.Apex(), err)
 	}
 	return nil
 }
 
-func (s *Store) saveCopy(z *zone.Zone) error {
-	name := fileName(z.Apex()) + copyEnd
+func (s *Store) saveCopy(ctx context.Context, z *zone.Zone, ends string) error {
+	name := fileName(z.Apex()) + ends
 	draft := name + draftEnd
 	if err := s.f.Remove(draft); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -38,7 +39,7 @@ func (s *Store) saveCopy(z *zone.Zone) error {
 	if err != nil {
 		return err
 	}
-	if err = writeCopy(io.NewOffsetWriter(file, 0), z); err == nil {
+	if err = writeCopy(ctx, io.NewOffsetWriter(file, 0), z); err == nil {
 		err = file.Sync()
 	}
 	if err = errors.Join(err, file.Close()); err == nil {
@@ -51,12 +52,15 @@ func (s *Store) saveCopy(z *zone.Zone) error {
 	return s.f.SyncDir(".")
 }
 
-func writeCopy(w io.Writer, z *zone.Zone) error {
+func writeCopy(ctx context.Context, w io.Writer, z *zone.Zone) error {
 	if _, err := w.Write(append([]byte(copyMagic), z.Apex()...)); err != nil {
 		return err
 	}
 	block := make([]byte, frameHead, copyBlock)
 	write := func() error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		seal(block)
 		_, err := w.Write(block)
 		block = block[:frameHead]
@@ -80,15 +84,15 @@ func writeCopy(w io.Writer, z *zone.Zone) error {
 
 // LoadCopy reads the copy of a zone. Without one the error is fs.ErrNotExist.
 func (s *Store) LoadCopy(apex dns.Name) (*zone.Zone, error) {
-	z, err := s.loadCopy(apex)
+	z, err := s.loadCopy(apex, copyEnd)
 	if err != nil {
 		return nil, fmt.Errorf("the copy of %s: %w", apex, err)
 	}
 	return z, nil
 }
 
-func (s *Store) loadCopy(apex dns.Name) (*zone.Zone, error) {
-	file, err := s.f.Open(fileName(apex) + copyEnd)
+func (s *Store) loadCopy(apex dns.Name, ends string) (*zone.Zone, error) {
+	file, err := s.f.Open(fileName(apex) + ends)
 	if err != nil {
 		return nil, err
 	}

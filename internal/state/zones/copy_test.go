@@ -145,7 +145,7 @@ func TestFileNames(t *testing.T) {
 
 func FuzzCopy(f *testing.F) {
 	var b bytes.Buffer
-	must(f, writeCopy(&b, makeZone(f, 1, "a TXT 1")))
+	must(f, writeCopy(f.Context(), &b, makeZone(f, 1, "a TXT 1")))
 	f.Add(b.Bytes())
 	f.Add([]byte(copyMagic))
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -154,7 +154,7 @@ func FuzzCopy(f *testing.F) {
 			return
 		}
 		var again bytes.Buffer
-		must(t, writeCopy(&again, z))
+		must(t, writeCopy(t.Context(), &again, z))
 		if got, err := readCopy(&again, apex); err != nil || !same(got, z) {
 			t.Fatal(err)
 		}

@@ -54,6 +54,30 @@ func (s State) From(serial uint32) ([]zone.Difference, bool) {
 	return nil, false
 }
 
+// leadOn gives the newest version of a zone of which a copy was made: the steps that lead on from that are made. It says
+// whether the steps lead to it at all; if not they are older than the copy, which is the newest then.
+func (s State) leadOn(z *zone.Zone) (newest *zone.Zone, leads bool, err error) {
+	steps, ok := s.From(z.SOA().Serial)
+	if !ok || len(steps) == 0 {
+		return z, ok, nil
+	}
+	e := z.Edit()
+	for _, d := range steps {
+		if err := e.Apply(d); err != nil {
+			return nil, false, err
+		}
+	}
+	return e.Zone(), true, nil
+}
+
+func stateOf(entries []entry) State {
+	var s State
+	for _, e := range entries {
+		s.take(e)
+	}
+	return s
+}
+
 // take adds what a record says.
 func (s *State) take(e entry) {
 	switch e.kind {
@@ -77,6 +101,7 @@ func (s *State) take(e entry) {
 type Journal struct {
 	store *Store
 	apex  dns.Name
+	ends  string // what its file's name ends with
 
 	mu      sync.Mutex // guards what follows, and the writes
 	file    disk.File
@@ -90,8 +115,14 @@ type Journal struct {
 }
 
 // Journal opens the journal of a zone, or begins it, and says what is in it.
-func (s *Store) Journal(apex dns.Name) (*Journal, State, error) {
-	j := &Journal{store: s, apex: apex.Canonical(), turn: make(chan struct{}, 1)}
+func (s *Store) Journal(apex dns.Name) (*Journal, State, error) { return s.journal(apex, journalEnd) }
+
+func (s *Store) newJournal(apex dns.Name, ends string) *Journal {
+	return &Journal{store: s, apex: apex.Canonical(), ends: ends, turn: make(chan struct{}, 1)}
+}
+
+func (s *Store) journal(apex dns.Name, ends string) (*Journal, State, error) {
+	j := s.newJournal(apex, ends)
 	state, err := j.open()
 	if err != nil {
 		if j.file != nil {
@@ -102,7 +133,7 @@ func (s *Store) Journal(apex dns.Name) (*Journal, State, error) {
 	return j, state, nil
 }
 
-func (j *Journal) name() string { return fileName(j.apex) + journalEnd }
+func (j *Journal) name() string { return fileName(j.apex) + j.ends }
 
 func (j *Journal) open() (State, error) {
 	var err error
@@ -135,10 +166,7 @@ func (j *Journal) read() (State, error) {
 	if err != nil {
 		return State{}, err
 	}
-	var s State
-	for _, e := range entries {
-		s.take(e)
-	}
+	s := stateOf(entries)
 	j.end, s.Cut = int64(end), int64(len(data)-end)
 	if s.Cut > 0 {
 		if err := j.file.Truncate(j.end); err != nil {

@@ -230,7 +230,7 @@ func TestHeldLasts(t *testing.T) {
 func TestForeignFiles(t *testing.T) {
 	t.Parallel()
 	f := openFolder(t)
-	j := &Journal{apex: apex}
+	j := &Journal{apex: apex, ends: journalEnd}
 	other := &Journal{apex: dns.MustParseName("other.test.")}
 	odd := append(j.head(), 0, 0, 0, 0, 0, 0, 0, 0, '?')
 	seal(odd[len(j.head()):])
@@ -335,7 +335,7 @@ func TestDigest(t *testing.T) {
 }
 
 func FuzzJournal(f *testing.F) {
-	j := &Journal{apex: apex}
+	j := &Journal{apex: apex, ends: journalEnd}
 	z := makeZone(f, 10)
 	e := z.Edit()
 	e.SetSerial(11)
@@ -349,7 +349,7 @@ func FuzzJournal(f *testing.F) {
 	f.Add(data)
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, data []byte) {
-		j := &Journal{apex: apex}
+		j := &Journal{apex: apex, ends: journalEnd}
 		entries, end, err := j.entries(data)
 		if err != nil {
 			return

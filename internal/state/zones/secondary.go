@@ -43,18 +43,9 @@ func (s *Secondary) load(state State) error {
 		return err
 	}
 	// A journal that does not lead on from the copy is older: a crash came between the two.
-	steps, ok := state.From(z.SOA().Serial)
-	if !ok || len(steps) == 0 {
-		s.Zone = z
-		return nil
+	if s.Zone, _, err = state.leadOn(z); err != nil {
+		return fmt.Errorf("the journal of %s: %w", s.apex, err)
 	}
-	e := z.Edit()
-	for _, d := range steps {
-		if err := e.Apply(d); err != nil {
-			return fmt.Errorf("the journal of %s: %w", s.apex, err)
-		}
-	}
-	s.Zone = e.Zone()
 	return nil
 }
 

@@ -12,7 +12,7 @@ import (
 	"github.com/network-utopia/utopia/internal/state/disk"
 )
 
-// Store is the folder of journals and copies: two files at most for each zone. One process has it at a time; package
+// Store is the folder of journals and copies: a few files for each zone. One process has it at a time; package
 // store sees to that.
 type Store struct{ f disk.Folder }
 
@@ -23,6 +23,8 @@ func New(f disk.Folder) *Store { return &Store{f} }
 const (
 	journalEnd = ".journal"
 	copyEnd    = ".zone"
+	signedEnd  = ".signed"       // the copy of a zone as it was signed here
+	stepsEnd   = ".signed-steps" // and its journal
 	draftEnd   = ".new"
 
 	journalMagic = "utopia zone journal 1\n"
@@ -60,9 +62,11 @@ func fileName(apex dns.Name) string {
 
 // Remove takes away all that is kept of a zone, whose journal is closed.
 func (s *Store) Remove(apex dns.Name) error {
-	for _, end := range [...]string{journalEnd, copyEnd, journalEnd + draftEnd, copyEnd + draftEnd} {
-		if err := s.f.Remove(fileName(apex) + end); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("zone %s: remove what is kept: %w", apex, err)
+	for _, end := range [...]string{journalEnd, copyEnd, signedEnd, stepsEnd} {
+		for _, name := range [...]string{fileName(apex) + end, fileName(apex) + end + draftEnd} {
+			if err := s.f.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return fmt.Errorf("zone %s: remove what is kept: %w", apex, err)
+			}
 		}
 	}
 	if err := s.f.SyncDir("."); err != nil {
