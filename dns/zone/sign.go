@@ -105,6 +105,10 @@ type Signed struct {
 // served as they are.
 var ErrPresigned = errors.New("the zone is signed already")
 
+// ErrNotKept says that a zone that somebody has kept has other signatures than the
+// key makes.
+var ErrNotKept = errors.New("a signature that was kept is not that of the key")
+
 // Signed says whether the zone's own name owns signatures.
 func (z *Zone) Signed() bool { return z.signed }
 
@@ -119,7 +123,8 @@ func (z *Zone) Signed() bool { return z.signed }
 // signing again gives the same, until it is time to renew. Those of previous,
 // the zone as it was signed before, are taken over where they would be made anew
 // the same, and so are its pages. The zero Signed is for none; one with a Zone
-// alone is a zone that somebody has kept.
+// alone is a zone that somebody has kept: of its signatures one of a thousand is
+// made all the same, and where it is another the error is ErrNotKept.
 //
 // Where previous came of signing with the same keys and policy, the cost is that
 // of what differs between the two zones, pages that they share being passed

@@ -225,3 +225,46 @@ func BenchmarkSign(b *testing.B) {
 		})
 	}
 }
+
+// TestSignKept: a zone that comes from elsewhere keeps its signatures, unless they
+// are not those of the key: that is seen by the first of them, and by one of a
+// thousand.
+func TestSignKept(t *testing.T) {
+	t.Parallel()
+	var text strings.Builder
+	text.WriteString(head)
+	for i := range spotChecked {
+		fmt.Fprintf(&text, "h%04d A 192.0.2.1\n", i)
+	}
+	z, _ := load(t, text.String())
+	keys := []*dns.SigningKey{signKeyOf(t, csk)}
+	signed := sign(t, z, nil, keys, SignPolicy{}, signNow)
+	kept, _ := load(t, strings.Join(records(signed.Zone), "\n")+"\n")
+	if s := sign(t, z, kept, keys, SignPolicy{}, signNow); s.Zone != kept || s.Made != 0 || s.Kept != signed.Made {
+		t.Errorf("%d made, %d kept of %d", s.Made, s.Kept, signed.Made)
+	}
+	count, seen := 0, 0
+	for n := range kept.Nodes() {
+		set, _ := n.RRset(dns.TypeRRSIG)
+		for i := range set.Data {
+			if count++; count > 5 && count < spotChecked-4 || count > spotChecked+5 {
+				continue
+			}
+			e := kept.Edit()
+			spoilt := RRset{dns.TypeRRSIG, set.TTL, slices.Clone(set.Data)}
+			spoilt.Data[i] = slices.Clone(set.Data[i])
+			spoilt.Data[i][len(set.Data[i])-1] ^= 1
+			if err := e.Put(n.Name(), spoilt); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := Sign(z, Signed{Zone: e.Zone()}, keys, SignPolicy{}, signNow); errors.Is(err, ErrNotKept) {
+				seen++
+			} else if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if seen != 2 {
+		t.Errorf("%d spoilt signatures were seen", seen)
+	}
+}

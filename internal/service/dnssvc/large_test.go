@@ -2,6 +2,7 @@ package dnssvc
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"net/netip"
 	"os"
@@ -133,6 +134,55 @@ func BenchmarkUpdateMillion(b *testing.B) {
 					b.Fatal(m.Rcode)
 				}
 			}
+		})
+	}
+}
+
+// BenchmarkRestartMillion starts a signed zone of a million names on what is kept of it.
+func BenchmarkRestartMillion(b *testing.B) {
+	for _, signing := range []Signing{SignedNSEC, SignedHashed} {
+		dir, opts := b.TempDir(), options()
+		path := filepath.Join(b.TempDir(), "dyn.zone")
+		manyNames(b, path, 1_000_000)
+		opts.Zones = []Zone{{Name: "dyn.test", File: path, Signing: signing}}
+		opts.Keys = &heldKeys{}
+		start := func() *Service {
+			opts.Keep = keepIn(b, dir)
+			s := newService(b, opts)
+			if err := s.Start(b.Context()); err != nil {
+				b.Fatal(err)
+			}
+			return s
+		}
+		stop := func(s *Service) {
+			if err := s.Stop(context.Background()); err != nil {
+				b.Fatal(err)
+			}
+		}
+		first := time.Now()
+		s := start()
+		signed := time.Since(first)
+		for s.keepers[dynApex].Due() {
+			time.Sleep(time.Millisecond)
+		}
+		saved := time.Since(first) - signed
+		serial := s.current.Load().find(dynApex).zone.SOA().Serial
+		stop(s)
+		b.Run(fmt.Sprint("NSEC3=", signing == SignedHashed), func(b *testing.B) {
+			for b.Loop() {
+				s := start()
+				if m := s.current.Load().find(dynApex); m.zone.SOA().Serial != serial || m.last.Made > 0 {
+					b.Fatal("serial", m.zone.SOA().Serial, "was", serial, "made", m.last.Made)
+				}
+				stop(s)
+			}
+			info, err := os.Stat(filepath.Join(dir, "dyn.test.signed"))
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.ReportMetric(signed.Seconds(), "s/first")
+			b.ReportMetric(saved.Seconds(), "s/copy")
+			b.ReportMetric(float64(info.Size())/1e6, "MB/copy")
 		})
 	}
 }

@@ -19,6 +19,7 @@ type live struct {
 	stop      context.CancelFunc
 	ledgers   map[dns.Name]*ledger
 	followers map[dns.Name]*follower
+	keepers   map[dns.Name]*keeper
 }
 
 // withPolicies gives the zones what the settings say about them beside their
@@ -47,7 +48,7 @@ func (m *made) share(was *made) {
 func (s *Service) openZones() {
 	s.changing.Lock()
 	defer s.changing.Unlock()
-	s.live = live{ledgers: map[dns.Name]*ledger{}, followers: map[dns.Name]*follower{}}
+	s.live = live{ledgers: map[dns.Name]*ledger{}, followers: map[dns.Name]*follower{}, keepers: map[dns.Name]*keeper{}}
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.stopTelling = s.tellers.start()
 	next := *s.current.Load()
@@ -80,6 +81,9 @@ func (s *Service) closeZones() error {
 	for _, l := range was.ledgers {
 		errs = append(errs, l.close())
 	}
+	for _, k := range was.keepers {
+		errs = append(errs, k.end())
+	}
 	return errors.Join(errs...)
 }
 
@@ -99,6 +103,12 @@ func (s *Service) retire(next *state) {
 		if m := next.find(name); m == nil || len(m.primaries) > 0 || l.isBroken() {
 			delete(s.ledgers, name)
 			gone = append(gone, l.close)
+		}
+	}
+	for name, k := range s.keepers {
+		if m := next.find(name); m == nil || m.last.Zone == nil {
+			delete(s.keepers, name)
+			gone = append(gone, k.end)
 		}
 	}
 	s.changing.Unlock()
@@ -141,8 +151,14 @@ func (s *Service) resumed(l *ledger, next *state, m made, before *made) made {
 	same := l.begun.HasVersion && m.content.of(plain) == last.Digest
 	signed := m.signing != Unsigned && next.Keys != nil
 	switch now := plain.SOA().Serial; {
+	case m.kept.goesOn(l.begun):
+		if !changed && m.zone == m.kept.zone {
+			s.noted(next, &m)
+			return m
+		}
+		plain = m.kept.numbered(plain, m.ownSerial)
 	case !l.begun.HasVersion, zone.SerialAfter(now, last.Serial), m.ownSerial && !changed && !signed:
-		if !changed && m.zone != nil {
+		if !changed && m.zone != nil && (m.kept.zone == nil || zone.SerialAfter(m.zone.SOA().Serial, last.Serial)) {
 			s.noted(next, &m)
 			return m // as it was made
 		}
@@ -152,7 +168,11 @@ func (s *Service) resumed(l *ledger, next *state, m made, before *made) made {
 		plain = plain.WithSerial(zone.NextSerial(last.Serial))
 	}
 	m.plain, m.ownSerial = plain, m.ownSerial && !changed
-	m = m.publish(before, next.Options, time.Now())
+	if before != nil {
+		m = m.publish(before, next.Options, time.Now())
+	} else {
+		m = m.publishKept(next.Options, time.Now())
+	}
 	if same && !signed && before == nil && m.zone != nil && m.zone.SOA().Serial == last.Serial {
 		m.past = l.begun.Past(zone.HistoryLimits{})
 	}
@@ -205,8 +225,10 @@ func (s *Service) enforce(old, next *state) error {
 	for i := range next.zones {
 		m := &next.zones[i]
 		if before := old.find(m.name); m.zone != nil && (before == nil || before.zone != m.zone) {
-			m.follows(before)
+			d := m.difference(before)
+			m.follows(before, d)
 			s.noted(next, m)
+			s.keepSigned(next, m, before, d)
 			changed = append(changed, m.name)
 		}
 	}
@@ -220,13 +242,18 @@ func (s *Service) enforce(old, next *state) error {
 	return nil
 }
 
-// follows adds what has changed to the zone's history.
-func (m *made) follows(before *made) {
+// difference is what makes the zone of what was served before.
+func (m *made) difference(before *made) zone.Difference {
 	if before == nil || before.zone == nil {
-		return
+		return zone.Difference{}
 	}
-	if from, to := before.zone.SOA().Serial, m.zone.SOA().Serial; zone.SerialAfter(to, from) && m.past.Len() <= before.past.Len() {
-		m.past = before.past.With(zone.Between(before.zone, m.zone), zone.HistoryLimits{})
+	return zone.Between(before.zone, m.zone)
+}
+
+// follows adds what has changed to the zone's history.
+func (m *made) follows(before *made, d zone.Difference) {
+	if from, to, ok := d.Serials(); ok && zone.SerialAfter(to, from) && m.past.Len() <= before.past.Len() {
+		m.past = before.past.With(d, zone.HistoryLimits{})
 	}
 }
 
@@ -239,6 +266,9 @@ func (s *Service) noted(st *state, m *made) {
 		return
 	}
 	digest := m.content.of(m.plain)
+	if m.last.Zone == m.zone {
+		digest = digest.Signed()
+	}
 	if m.updated {
 		m.updated = false
 		return

@@ -122,7 +122,9 @@ func (m made) signed(before *made, opts Options, now time.Time) (zone.Signed, er
 	if err != nil || raised || signed.Zone == before.zone {
 		return signed, err
 	}
-	return zone.Sign(plain.WithSerial(was+1), signed, keys, policy, now)
+	next, err := zone.Sign(plain.WithSerial(was+1), signed, keys, policy, now)
+	next.Made, next.Kept = next.Made+signed.Made, next.Kept+signed.Kept
+	return next, err
 }
 
 // renewal is when the first of the zones is to be signed again; the zero time
@@ -191,7 +193,7 @@ func (st *state) told(before, m made) {
 		st.Log.Error("a zone cannot be signed", "zone", m.name.String(), "err", m.failed)
 		return
 	}
-	st.Log.Debug("signed again", "zone", m.name.String(), "serial", m.zone.SOA().Serial, "next", m.renew)
+	st.Log.Debug("signed again", "zone", m.name.String(), "serial", m.zone.SOA().Serial, "signatures", m.last.Made, "next", m.renew)
 }
 
 // change puts a changed copy of the state in force. One at a time does; who

@@ -33,6 +33,7 @@ type made struct {
 	renew     time.Time   // when it is to be signed again; zero for never
 	due       bool        // what is to be renewed of its signatures is, in the next step
 	content   digested    // of plain, for the journal
+	kept      keptZone    // what zone was before the start, until it is kept again
 	warnings  zone.Problems
 	fileAlone bool              // nothing but its files has records for it
 	ownSerial bool              // the SOA is the user's
@@ -136,7 +137,13 @@ func makeZones(opts Options, before *state, now time.Time) ([]made, error) {
 		if m.failed == nil {
 			m.share(was)
 		}
-		all[i] = succeed(was, m, opts, now)
+		if was == nil && m.failed == nil {
+			m.loadKept(opts)
+			m.plain = m.kept.numbered(m.plain, m.ownSerial)
+			all[i] = m.publishKept(opts, now)
+		} else {
+			all[i] = succeed(was, m, opts, now)
+		}
 		if opts.Keep != nil {
 			all[i].content.of(all[i].plain) // which takes its time the first time
 		}

@@ -316,6 +316,9 @@ func TestDigest(t *testing.T) {
 	d := DigestOf(all[0])
 	for i := 1; i < 8; i++ {
 		before := d
+		if signed := d.Signed(); signed == d || signed.With(step(all, i)) != d.With(step(all, i)).Signed() {
+			t.Errorf("version %d: signed, it is told apart as %x", i, signed)
+		}
 		if d = d.With(step(all, i)); d != DigestOf(all[i]) || d == before {
 			t.Fatalf("version %d", i)
 		}
