@@ -50,6 +50,9 @@ func (in *incoming) whole() error {
 	if err != nil {
 		return fmt.Errorf("what came is no zone: %w", err)
 	}
+	if in.zone != nil {
+		z = z.Sharing(in.zone)
+	}
 	now := time.Now()
 	if in.kept != nil {
 		if err := in.kept.Replace(z, now); err != nil {

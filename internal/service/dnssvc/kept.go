@@ -76,7 +76,7 @@ type keeper struct {
 // keepSigned keeps what has become of a zone. The difference is that to before,
 // which is nil at the start.
 func (s *Service) keepSigned(st *state, m, before *made, d zone.Difference) {
-	if s.ctx == nil || st.Keep == nil || m.zone == nil || m.last.Zone != m.zone {
+	if s.ctx == nil || st.Keep == nil || m.zone == nil || m.last.Zone != m.zone || m.reverse != nil {
 		return
 	}
 	log := st.Log.With("zone", m.name.String())

@@ -326,4 +326,3 @@ func TestKeepingFails(t *testing.T) {
 		t.Errorf("the log says %s", r.log.String())
 	}
 }
-

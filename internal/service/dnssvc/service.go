@@ -28,7 +28,8 @@
 //
 // Zones are signed where the settings say so (RFC 9364) and the user has not
 // done it: with a key of each zone that is made once and kept, and again before
-// the signatures end.
+// the signatures end. What is signed is kept as well, so that a restart of a large
+// zone takes seconds, and secondary servers need not fetch all of it.
 //
 // # Updates, transfers and secondary zones
 //

@@ -104,7 +104,7 @@ func (m made) signed(before *made, opts Options, now time.Time) (zone.Signed, er
 	if before == nil || before.zone == nil {
 		return zone.Sign(m.plain, m.last, keys, policy, now)
 	}
-	last := before.last
+	last, renewed := before.last, 0
 	switch {
 	case last.Zone != before.zone: // it was not signed here
 		last = zone.Signed{Zone: before.zone}
@@ -112,6 +112,7 @@ func (m made) signed(before *made, opts Options, now time.Time) (zone.Signed, er
 		if last, err = zone.Renew(last, keys, policy, now, zone.DefaultRenewals); err != nil {
 			return zone.Signed{}, err
 		}
+		renewed = last.Made
 	}
 	plain, was := m.plain, before.zone.SOA().Serial
 	raised := zone.SerialAfter(plain.SOA().Serial, was)
@@ -119,6 +120,7 @@ func (m made) signed(before *made, opts Options, now time.Time) (zone.Signed, er
 		plain = plain.WithSerial(was)
 	}
 	signed, err := zone.Sign(plain, last, keys, policy, now)
+	signed.Made += renewed
 	if err != nil || raised || signed.Zone == before.zone {
 		return signed, err
 	}
@@ -165,17 +167,19 @@ func (s *Service) untilRenewal(now time.Time) time.Duration {
 	return max(next.Sub(now), signNoSooner)
 }
 
-// renew signs the zones whose time has come, as much of each as is done in a
-// moment: others wait for it.
+// renew signs the zones whose time has come, as much as is done in a moment: others
+// wait for it. The rest has its turn a second later.
 func (s *Service) renew(now time.Time) {
 	err := s.change(func(st *state) {
+		signatures := 0
 		for i, m := range st.zones {
-			if m.renew.IsZero() || m.renew.After(now) {
+			if m.renew.IsZero() || m.renew.After(now) || signatures >= zone.DefaultRenewals {
 				continue
 			}
 			next := m
 			next.due = true
 			st.zones[i] = next.publish(&m, st.Options, now)
+			signatures += st.zones[i].last.Made
 			st.told(m, st.zones[i])
 		}
 	})
