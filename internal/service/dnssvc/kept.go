@@ -29,6 +29,9 @@ func (m *made) loadKept(opts Options) {
 	}
 }
 
+// isNew says whether nothing was answered from a zone since the start.
+func (m *made) isNew() bool { return m == nil || m.zone == nil }
+
 // publishKept is publish for a zone that nothing was answered from since the start:
 // it takes what is kept for what it was before. What is not good of that shows as
 // it is compared with what signing makes of the zone of now.
@@ -46,8 +49,11 @@ func (m made) publishKept(opts Options, now time.Time) made {
 		next.follows(&before, next.difference(&before))
 		return next
 	}
-	opts.Log.Warn("what is kept of a signed zone cannot be used: it is signed anew", "zone", m.name.String(), "err", next.failed)
-	m.kept, m.last = keptZone{}, zone.Signed{}
+	if errors.Is(next.failed, zone.ErrNotKept) {
+		opts.Log.Warn("what is kept of a signed zone cannot be used: it is signed anew", "zone", m.name.String(), "err", next.failed)
+		m.kept = keptZone{}
+	}
+	m.last = zone.Signed{}
 	return m.publish(nil, opts, now)
 }
 

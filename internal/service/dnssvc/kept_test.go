@@ -27,12 +27,12 @@ type restarts struct {
 	now  *Service
 }
 
-func newRestarts(t *testing.T, signing Signing) *restarts {
+func newRestarts(t *testing.T, ownSigning, signing Signing) *restarts {
 	t.Helper()
 	r := &restarts{T: t, dir: t.TempDir()}
 	r.opts, r.path = dynamic(t, t.TempDir())
 	r.opts.Log = slog.New(slog.NewTextHandler(&r.log, nil))
-	r.opts.Keys, r.opts.Zones[0].Signing = &heldKeys{}, signing
+	r.opts.Keys, r.opts.Signing, r.opts.Zones[0].Signing = &heldKeys{}, ownSigning, signing
 	r.start()
 	return r
 }
@@ -117,8 +117,8 @@ func (r *restarts) wants(what string, serial, since uint32) {
 // TestRestartOfASignedZone: what has not changed is served as it was, by serial, signatures and history.
 func TestRestartOfASignedZone(t *testing.T) {
 	t.Parallel()
-	for _, signing := range []Signing{SignedNSEC, SignedHashed} {
-		r := newRestarts(t, signing)
+	for ownSigning, signing := range map[Signing]Signing{Unsigned: SignedNSEC, SignedNSEC: SignedHashed} {
+		r := newRestarts(t, ownSigning, signing)
 		own := r.now.current.Load().own().zone.SOA().Serial
 		r.wants("at first", 1, 0)
 		r.saved()
@@ -127,6 +127,7 @@ func TestRestartOfASignedZone(t *testing.T) {
 		r.wants("after two updates", 3, 1)
 		r.stop()
 		for range 2 {
+			time.Sleep(time.Until(time.Now().Truncate(time.Second).Add(time.Second))) // the clock is no reason
 			r.start()
 			r.wants("started again", 3, 1)
 			if got := r.now.current.Load().own().zone.SOA().Serial; got != own {
@@ -168,7 +169,7 @@ func TestRestartOfASignedZone(t *testing.T) {
 // TestRestartWithTheUsersSerial: the serial of the user's file goes first where it is later, also after a restart.
 func TestRestartWithTheUsersSerial(t *testing.T) {
 	t.Parallel()
-	r := newRestarts(t, SignedNSEC)
+	r := newRestarts(t, Unsigned, SignedNSEC)
 	r.update("a")
 	r.stop()
 	writeFile(t, filepath.Dir(r.path), "dyn.zone", string(bytes.Replace([]byte(dynFile), []byte("host 1 "), []byte("host 70 "), 1)))
@@ -183,7 +184,7 @@ func TestRestartWithTheUsersSerial(t *testing.T) {
 // TestRestartAfterACrash: steps that were lost leave no serial that is used twice, and no history with a gap.
 func TestRestartAfterACrash(t *testing.T) {
 	t.Parallel()
-	r := newRestarts(t, SignedNSEC)
+	r := newRestarts(t, Unsigned, SignedNSEC)
 	r.saved()
 	r.update("a")
 	steps := filepath.Join(r.dir, "dyn.test.signed-steps")
@@ -259,7 +260,7 @@ func TestRestartWithBadCopies(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := newRestarts(t, SignedNSEC)
+			r := newRestarts(t, Unsigned, SignedNSEC)
 			r.update("a")
 			r.stop()
 			tt.spoil(r)
@@ -302,7 +303,7 @@ func (r *restarts) keep(z *zone.Zone) {
 // TestKeepingFails: a folder that takes no copies is told of, and the zone is served all the same.
 func TestKeepingFails(t *testing.T) {
 	t.Parallel()
-	r := newRestarts(t, SignedNSEC)
+	r := newRestarts(t, Unsigned, SignedNSEC)
 	r.stop()
 	if err := os.Remove(filepath.Join(r.dir, "dyn.test.signed")); err != nil {
 		t.Fatal(err)
@@ -325,4 +326,30 @@ func TestKeepingFails(t *testing.T) {
 	if !bytes.Contains(r.log.Bytes(), []byte("the copy of a signed zone cannot be written")) {
 		t.Errorf("the log says %s", r.log.String())
 	}
+}
+
+// TestRestartWithoutKeys: a zone whose keys cannot be had is missing, whatever is kept of it, and goes on once they are
+// there.
+func TestRestartWithoutKeys(t *testing.T) {
+	t.Parallel()
+	r := newRestarts(t, Unsigned, SignedNSEC)
+	r.saved()
+	r.update("a")
+	r.stop()
+	keys := r.opts.Keys.(*heldKeys)
+	keys.fail(errors.New("the store is gone"))
+	r.start()
+	if m := r.made(); m.zone != nil || m.failed == nil {
+		t.Errorf("served, %v", m.failed)
+	}
+	keys.fail(nil)
+	r.opts.Before = r.now
+	if !r.now.Replace(newService(t, r.opts)) {
+		t.Fatal("not replaced")
+	}
+	r.opts.Before = nil
+	r.wants("the keys are back", 2, 1)
+	r.update("b")
+	r.wants("and an update", 3, 1)
+	r.stop()
 }

@@ -157,6 +157,8 @@ func (s *Service) resumed(l *ledger, next *state, m made, before *made) made {
 			return m
 		}
 		plain = m.kept.numbered(plain, m.ownSerial)
+	case same && !signed && !m.ownSerial:
+		plain = plain.WithSerial(last.Serial)
 	case !l.begun.HasVersion, zone.SerialAfter(now, last.Serial), m.ownSerial && !changed && !signed:
 		if !changed && m.zone != nil && (m.kept.zone == nil || zone.SerialAfter(m.zone.SOA().Serial, last.Serial)) {
 			s.noted(next, &m)
@@ -168,10 +170,10 @@ func (s *Service) resumed(l *ledger, next *state, m made, before *made) made {
 		plain = plain.WithSerial(zone.NextSerial(last.Serial))
 	}
 	m.plain, m.ownSerial = plain, m.ownSerial && !changed
-	if before != nil {
-		m = m.publish(before, next.Options, time.Now())
-	} else {
+	if before.isNew() {
 		m = m.publishKept(next.Options, time.Now())
+	} else {
+		m = m.publish(before, next.Options, time.Now())
 	}
 	if same && !signed && before == nil && m.zone != nil && m.zone.SOA().Serial == last.Serial {
 		m.past = l.begun.Past(zone.HistoryLimits{})

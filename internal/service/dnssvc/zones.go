@@ -137,7 +137,7 @@ func makeZones(opts Options, before *state, now time.Time) ([]made, error) {
 		if m.failed == nil {
 			m.share(was)
 		}
-		if was == nil && m.failed == nil {
+		if was.isNew() && m.failed == nil {
 			m.loadKept(opts)
 			m.plain = m.kept.numbered(m.plain, m.ownSerial)
 			all[i] = m.publishKept(opts, now)
