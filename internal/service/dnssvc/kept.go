@@ -17,7 +17,8 @@ type keptZone struct {
 	past zone.History
 }
 
-// loadKept reads what is kept of a zone that is signed here.
+// loadKept reads what is kept of a zone that is signed here, and puts the changes
+// of its journal on top of it already, so that it is compared with its like.
 func (m *made) loadKept(opts Options) {
 	if opts.Keep == nil || opts.Keys == nil || m.signing == Unsigned || m.plain == nil {
 		return
@@ -27,6 +28,13 @@ func (m *made) loadKept(opts Options) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		opts.Log.Warn("what is kept of a signed zone cannot be used: it is signed anew", "zone", m.name.String(), "err", err)
 	}
+	if m.kept.zone == nil {
+		return
+	}
+	if state, err := opts.Keep.Look(m.name); err == nil { // or else it is told when the journal is opened
+		m.plain = onTop(m.plain, zone.Join(state.Changes...))
+	}
+	m.plain = m.kept.numbered(m.plain, m.ownSerial)
 }
 
 // isNew says whether nothing was answered from a zone since the start.

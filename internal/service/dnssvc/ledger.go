@@ -66,12 +66,17 @@ func (l *ledger) onTop(base *zone.Zone) (z *zone.Zone, changed bool, err error) 
 		l.changes = nil
 	} else {
 		changed = true
-		e := base.Edit()
-		e.Overlay(d)
-		base = e.Zone()
+		base = onTop(base, d)
 	}
 	l.head, l.published = base, l.at
 	return base, changed, nil
+}
+
+// onTop gives a zone with changes on top of it.
+func onTop(z *zone.Zone, d zone.Difference) *zone.Zone {
+	e := z.Edit()
+	e.Overlay(d)
+	return e.Zone()
 }
 
 // note notes which version is answered from by now, unless it came of a change

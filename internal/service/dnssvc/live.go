@@ -150,12 +150,9 @@ func (s *Service) resumed(l *ledger, next *state, m made, before *made) made {
 	last := l.begun.Version
 	same := l.begun.HasVersion && m.content.of(plain) == last.Digest
 	signed := m.signing != Unsigned && next.Keys != nil
+	was, goesOn := m, m.zone != nil && m.kept.goesOn(l.begun)
 	switch now := plain.SOA().Serial; {
-	case m.kept.goesOn(l.begun):
-		if !changed && m.zone == m.kept.zone {
-			s.noted(next, &m)
-			return m
-		}
+	case goesOn:
 		plain = m.kept.numbered(plain, m.ownSerial)
 	case same && !signed && !m.ownSerial:
 		plain = plain.WithSerial(last.Serial)
@@ -170,10 +167,14 @@ func (s *Service) resumed(l *ledger, next *state, m made, before *made) made {
 		plain = plain.WithSerial(zone.NextSerial(last.Serial))
 	}
 	m.plain, m.ownSerial = plain, m.ownSerial && !changed
-	if before.isNew() {
-		m = m.publishKept(next.Options, time.Now())
-	} else {
+	switch {
+	case !before.isNew():
 		m = m.publish(before, next.Options, time.Now())
+	case goesOn: // from what was made of what is kept
+		m = m.publish(&was, next.Options, time.Now())
+		m.follows(&was, m.difference(&was))
+	default:
+		m = m.publishKept(next.Options, time.Now())
 	}
 	if same && !signed && before == nil && m.zone != nil && m.zone.SOA().Serial == last.Serial {
 		m.past = l.begun.Past(zone.HistoryLimits{})

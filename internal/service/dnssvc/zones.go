@@ -139,7 +139,6 @@ func makeZones(opts Options, before *state, now time.Time) ([]made, error) {
 		}
 		if was.isNew() && m.failed == nil {
 			m.loadKept(opts)
-			m.plain = m.kept.numbered(m.plain, m.ownSerial)
 			all[i] = m.publishKept(opts, now)
 		} else {
 			all[i] = succeed(was, m, opts, now)

@@ -153,6 +153,31 @@ func (j *Journal) open() (State, error) {
 	return j.read()
 }
 
+// Look says what is in the journal of a zone, and leaves it as it is. Without one the error is fs.ErrNotExist.
+func (s *Store) Look(apex dns.Name) (State, error) {
+	state, err := s.newJournal(apex, journalEnd).look()
+	if err != nil {
+		return State{}, fmt.Errorf("the journal of %s: %w", apex, err)
+	}
+	return state, nil
+}
+
+// look reads the file of a journal that is not open.
+func (j *Journal) look() (State, error) {
+	file, err := j.store.f.Open(j.name())
+	if err != nil {
+		return State{}, err
+	}
+	j.file = file
+	defer func() { _ = file.Close() }() // it was only read
+	data, err := j.load()
+	if err != nil {
+		return State{}, err
+	}
+	entries, _, err := j.entries(data)
+	return stateOf(entries), err
+}
+
 // head is what the file begins with.
 func (j *Journal) head() []byte { return append([]byte(journalMagic), j.apex...) }
 

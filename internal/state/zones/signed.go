@@ -66,22 +66,6 @@ func (s *Store) loadSigned(apex dns.Name) (*zone.Zone, zone.History, error) {
 	return z, state.Past(zone.HistoryLimits{}), nil
 }
 
-// look reads a journal, and leaves it as it is.
-func (j *Journal) look() (State, error) {
-	file, err := j.store.f.Open(j.name())
-	if err != nil {
-		return State{}, err
-	}
-	j.file = file
-	defer func() { _ = file.Close() }() // it was only read
-	data, err := j.load()
-	if err != nil {
-		return State{}, err
-	}
-	entries, _, err := j.entries(data)
-	return stateOf(entries), err
-}
-
 // Signed opens what is kept of a zone as it was signed, to be continued. Kept is what LoadSigned gave, or nil: then
 // what there may be goes, and a copy is due.
 func (s *Store) Signed(apex dns.Name, kept *zone.Zone) (*Signed, error) {
