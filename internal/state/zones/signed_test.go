@@ -307,3 +307,31 @@ func TestSignedSurvives(t *testing.T) {
 		},
 	})
 }
+
+// TestLook: what is in a journal can be read while nobody has it open, and it stays as it is, its torn end too.
+func TestLook(t *testing.T) {
+	t.Parallel()
+	all, f := versions(t, 3), openFolder(t)
+	if _, err := New(f).Look(apex); !errors.Is(err, fs.ErrNotExist) {
+		t.Error(err)
+	}
+	j, _ := openJournal(t, f)
+	must(t, j.Begin(version(all[0])))
+	must(t, j.Append(step(all, 1)))
+	name := j.name()
+	must(t, j.Close())
+	change(t, f, name, func(b []byte) []byte { return append(b, 0, 0, 1) })
+	torn, err := disk.ReadFile(f, name, 1<<20)
+	must(t, err)
+	state, err := New(f).Look(apex)
+	if at, wrong := versionOf(all, state); at != 1 || err != nil || wrong != nil {
+		t.Errorf("version %d, %v, %v", at, err, wrong)
+	}
+	if now, err := disk.ReadFile(f, name, 1<<20); err != nil || string(now) != string(torn) {
+		t.Error("the file was changed", err)
+	}
+	change(t, f, name, func([]byte) []byte { return []byte("hello") })
+	if _, err := New(f).Look(apex); !errors.Is(err, errForm) {
+		t.Error(err)
+	}
+}
