@@ -6,15 +6,18 @@ import (
 	"errors"
 	"io/fs"
 	"log/slog"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/network-utopia/utopia/dns"
 	"github.com/network-utopia/utopia/dns/dnsclient"
 	"github.com/network-utopia/utopia/dns/zone"
+	"github.com/network-utopia/utopia/host/emunet"
 )
 
 // restarts is a signed zone dyn.test. that is started again and again on what is kept.
@@ -359,4 +362,40 @@ func TestRestartWithoutKeys(t *testing.T) {
 	r.update("b")
 	r.wants("and an update", 3, 1)
 	r.stop()
+}
+
+// TestRestartAfterWeeks: signatures that have run out meanwhile are made anew, those that are good for long are kept.
+func TestRestartAfterWeeks(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		n := emunet.New(1)
+		t.Cleanup(func() { _ = n.Close() })
+		dir := t.TempDir()
+		opts, _ := dynamic(t, t.TempDir())
+		opts.Keys, opts.Zones[0].Signing = &heldKeys{}, SignedHashed
+		opts.Host, opts.Addresses = n.Host("ns", "192.0.2.53"), []netip.Addr{netip.MustParseAddr("192.0.2.53")}
+		serial := uint32(0)
+		for _, away := range []time.Duration{0, time.Hour, 5 * 24 * time.Hour, 21 * 24 * time.Hour, 0} {
+			time.Sleep(away)
+			opts.Keep = keepIn(t, dir)
+			s := newService(t, opts)
+			first := s.current.Load().find(dynApex).last
+			if err := s.Start(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			waitSaved(t, s)
+			for _, name := range []string{"www", "no"} {
+				validated(t, s, name+".dyn.test.", dns.TypeA)
+			}
+			m := s.current.Load().find(dynApex)
+			if changed := first.Made > 0; changed != (m.zone.SOA().Serial != serial) || away > 14*24*time.Hour && first.Made < 10 ||
+				away == 0 && serial > 0 && changed || m.zone.SOA().Serial < serial || !m.renew.After(time.Now()) {
+				t.Errorf("away for %v: serial %d after %d, %d signatures are new, %d were kept", away, m.zone.SOA().Serial, serial, first.Made, first.Kept)
+			}
+			serial = m.zone.SOA().Serial
+			if err := s.Stop(context.Background()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
 }
