@@ -173,6 +173,10 @@ func TestRestartOfASignedZone(t *testing.T) {
 		r.start()
 		r.wants("signed again", 7, 5)
 		r.stop()
+		r.opts.Zones[0].Signing = SignedNSEC + SignedHashed - signing
+		r.start()
+		r.wants("with the other chain", 8, 5)
+		r.stop()
 	}
 }
 
