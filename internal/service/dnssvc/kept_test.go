@@ -403,3 +403,44 @@ func TestRestartAfterWeeks(t *testing.T) {
 		}
 	})
 }
+
+// TestSerialRaisedMeanwhile: an update whose serial somebody else has taken by the time that it is answered from is noted
+// with the one that it gets, so that no start uses that again.
+func TestSerialRaisedMeanwhile(t *testing.T) {
+	t.Parallel()
+	r := newRestarts(t, Unsigned, SignedNSEC)
+	l := r.now.ledger(dynApex)
+	opts := zone.UpdateOptions{Allow: func(dns.Name, dns.Type) bool { return true }}
+	c, err := l.update(func(head *zone.Zone) (*zone.Zone, zone.Difference, error) {
+		return zone.Update(head, message(addText(t, "a", "a")), opts)
+	}, 1)
+	if err == nil {
+		err = l.commit(c)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = r.now.change(func(st *state) { // as a renewal does
+		m := st.find(dynApex)
+		before := *m
+		m.plain = m.plain.WithSerial(2)
+		*m = m.publish(&before, st.Options, time.Now())
+	})
+	if err != nil || c.zone.SOA().Serial != 2 {
+		t.Fatal(c.zone.SOA().Serial, err)
+	}
+	if err := r.now.answerFrom(dynApex, l, c); err != nil {
+		t.Fatal(err)
+	}
+	r.wants("the update", 3, 1)
+	r.stop()
+	for _, file := range []string{"dyn.test.signed", "dyn.test.signed-steps"} {
+		if err := os.Remove(filepath.Join(r.dir, file)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.start()
+	r.wants("started on the journal alone", 4, 0)
+	validated(t, r.now, "a.dyn.test.", dns.TypeTXT)
+	r.stop()
+}

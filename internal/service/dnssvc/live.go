@@ -261,7 +261,8 @@ func (m *made) follows(before *made, d zone.Difference) {
 }
 
 // noted notes the version of a zone in its journal, so that the serial goes on
-// from there after a restart; a change by update stands there already.
+// from there after a restart; a change by update stands there already, unless the
+// serial was raised meanwhile.
 func (s *Service) noted(st *state, m *made) {
 	l := s.ledgers[m.name]
 	if l == nil || m.plain == nil {
@@ -272,8 +273,8 @@ func (s *Service) noted(st *state, m *made) {
 	if m.last.Zone == m.zone {
 		digest = digest.Signed()
 	}
-	if m.updated {
-		m.updated = false
+	stands := m.updated && m.zone.SOA().Serial == m.plain.SOA().Serial
+	if m.updated = false; stands {
 		return
 	}
 	if err := l.note(zones.Version{Serial: m.zone.SOA().Serial, Digest: digest}); err != nil {
