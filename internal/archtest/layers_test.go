@@ -20,7 +20,7 @@ var layers = []layer{
 		"host", "host/batch", "host/emunet", "host/emunet/tcp", "host/pcapng", "transcript", "transcript/pcap", "crlf",
 		"internal/config", "internal/supervise", "internal/guard", "internal/control", "internal/listen",
 		"internal/state/store", "internal/state/store/storetest", "internal/state/disk", "internal/state/disk/disktest",
-		"internal/state/blob", "internal/state/blob/blobtest", "internal/crashtest", "internal/leftout",
+		"internal/state/blob", "internal/state/blob/blobtest", "internal/crashtest", "internal/leftout", "internal/testcert",
 	}},
 	{1, "vocabulary", []string{
 		"dns", "ftp", "mail/message", "mail/sasl", "mail/smtp", "mail/pop3", "mail/imap",
