@@ -39,7 +39,7 @@ type aside struct {
 func (c *session) beside() *aside {
 	if c.aside == nil {
 		a := &aside{slots: make(chan struct{}, c.opts.MaxPendingConn), stream: make(chan struct{}, 1)}
-		a.ctx, a.cancel = context.WithCancel(c.Server.ctx)
+		a.ctx, a.cancel = context.WithCancel(c.ctx)
 		c.aside = a
 	}
 	return c.aside

@@ -131,7 +131,7 @@ func (r *reader) answerKept(kept *host.Datagram, h *handled) {
 		q.Err = r.conn.Reply(kept, q.Answer)
 	}
 	r.finish(&q, h)
-	r.count.flush(UDP, r.opts.Metrics)
+	r.count.flush(r.opts.Metrics)
 }
 
 // respondHTTP is respond for a request, which has a goroutine of its own.

@@ -99,7 +99,7 @@ func (r *reader) serve(queries []batch.Datagram) {
 		r.opts.Transcript.Pass(r.passed)
 		r.passed = 0
 	}
-	r.count.flush(UDP, r.opts.Metrics)
+	r.count.flush(r.opts.Metrics)
 }
 
 // answer puts the response to a query with it. A panic costs this one alone.
@@ -191,15 +191,15 @@ func (t *tally) refused(why Refusal) {
 }
 
 // flush tells m all of it, and begins anew.
-func (t *tally) flush(transport Transport, m Metrics) {
+func (t *tally) flush(m Metrics) {
 	for code := range t.answers {
 		if a := &t.answers[code]; a.n > 0 {
-			m.Answered(transport, dns.Rcode(code), a.n, a.in, a.out)
+			m.Answered(UDP, dns.Rcode(code), a.n, a.in, a.out)
 			a.n, a.in, a.out = 0, 0, 0
 		}
 	}
 	for _, r := range t.refusals {
-		m.Refused(transport, r.why, r.n)
+		m.Refused(UDP, r.why, r.n)
 	}
 	t.refusals = t.refusals[:0]
 }
