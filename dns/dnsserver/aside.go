@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -72,13 +71,9 @@ func (c *session) write(messages []byte, end time.Time) error {
 			return errLost
 		}
 	}
-	now := time.Now()
-	deadline := now.Add(c.opts.WriteTimeout)
+	deadline := time.Now().Add(c.opts.WriteTimeout)
 	if !end.IsZero() && end.Before(deadline) {
 		deadline = end
-	}
-	if !now.Before(deadline) {
-		return os.ErrDeadlineExceeded
 	}
 	err := c.conn.SetWriteDeadline(deadline)
 	if err == nil {

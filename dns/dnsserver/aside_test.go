@@ -206,6 +206,28 @@ func TestContextOfALaterAnswer(t *testing.T) {
 	}
 }
 
+// TestHardEndOfAReaderThatWaits: for a place, or for the answers that are to leave before it ends.
+func TestHardEndOfAReaderThatWaits(t *testing.T) {
+	t.Parallel()
+	for what, wait := range map[string]func(*testing.T, *net.TCPConn){
+		"a place": func(t *testing.T, conn *net.TCPConn) { send(t, conn, later(t, 2)) },
+		"the end": func(_ *testing.T, conn *net.TCPConn) { _ = conn.CloseWrite() },
+	} {
+		h := newPatient(t)
+		r := start(t, Options{Handler: h, MaxPendingConn: 1})
+		conn := dial(t, "tcp", r.tcp).(*net.TCPConn)
+		send(t, conn, later(t, 1))
+		h.wantAsked(t, 1)
+		wait(t, conn)
+		time.Sleep(20 * time.Millisecond)
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		if err := r.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) || h.ended.Load() == 0 {
+			t.Errorf("%s: %v, %d contexts have ended", what, err, h.ended.Load())
+		}
+		cancel()
+	}
+}
+
 func TestPendingTimeout(t *testing.T) {
 	t.Parallel()
 	h := newPatient(t)

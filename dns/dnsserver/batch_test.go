@@ -367,8 +367,8 @@ func TestTally(t *testing.T) {
 		count.refused(RefusedShort)
 		count.refused(RefusedRate)
 		count.refused(RefusedShort)
-		count.flush(UDP, m)
-		count.flush(UDP, m) // nothing
+		count.flush(m)
+		count.flush(m) // nothing
 	}
 	if got := strings.Join(m.calls, " "); got != "NOERROR NXDOMAIN RCODE15 NOERROR NXDOMAIN RCODE15" || m.in != 120 || m.out != 200 {
 		t.Errorf("told of %s, %d octets in, %d out", got, m.in, m.out)
