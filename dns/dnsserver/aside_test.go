@@ -206,6 +206,49 @@ func TestContextOfALaterAnswer(t *testing.T) {
 	}
 }
 
+// TestPanicOfTheReader ends the connection at once, and what goes on beside it.
+func TestPanicOfTheReader(t *testing.T) {
+	t.Parallel()
+	m, h := &counters{}, newPatient(t)
+	h.Handler = HandlerFunc(func([]byte, []byte, Client) []byte { panic("a broken invariant") })
+	h.dally = 50 * time.Millisecond
+	sink := &sink{level: transcript.Lines}
+	r := start(t, Options{Handler: h, Metrics: m, Transcript: transcript.New(transcript.Options{Sinks: []transcript.Sink{sink}})})
+	conn := dial(t, "tcp", r.tcp)
+	send(t, conn, later(t, 1))
+	h.wantAsked(t, 1)
+	send(t, conn, soon(t, 2))
+	if wire, err := readTCP(conn); !errors.Is(err, io.EOF) {
+		t.Errorf("%x, %v", wire, err)
+	}
+	if h.running.Load() > 0 || h.ended.Load() != 1 || m.panicked() != 1 || m.seen() != "" || m.count(RefusedWrite) > 0 {
+		t.Errorf("%d go on; counted %q, %v", h.running.Load(), m.seen(), m.refused)
+	}
+}
+
+// TestNothingIsReadAfterAnAnswerThatFailed, though it may be there already.
+func TestNothingIsReadAfterAnAnswerThatFailed(t *testing.T) {
+	t.Parallel()
+	h := newPatient(t)
+	h.answer = func(dst, query []byte) []byte {
+		if query[1] == 1 {
+			return dst
+		}
+		return failure(dst, query, dns.RcodeSuccess)
+	}
+	r := start(t, Options{Handler: h, MaxPendingConn: 1})
+	conn := dial(t, "tcp", r.tcp)
+	send(t, conn, later(t, 1), later(t, 2), soon(t, 3))
+	h.wantAsked(t, 1)
+	h.release(1)
+	h.wantAsked(t, 2) // it was read before
+	h.release(2)
+	wantIDs(t, conn, "2 NOERROR")
+	if wire, err := readTCP(conn); err == nil {
+		t.Errorf("%x", wire)
+	}
+}
+
 // TestHardEndOfAReaderThatWaits: for a place, or for the answers that are to leave before it ends.
 func TestHardEndOfAReaderThatWaits(t *testing.T) {
 	t.Parallel()
@@ -214,6 +257,7 @@ func TestHardEndOfAReaderThatWaits(t *testing.T) {
 		"the end": func(_ *testing.T, conn *net.TCPConn) { _ = conn.CloseWrite() },
 	} {
 		h := newPatient(t)
+		h.dally = 50 * time.Millisecond
 		r := start(t, Options{Handler: h, MaxPendingConn: 1})
 		conn := dial(t, "tcp", r.tcp).(*net.TCPConn)
 		send(t, conn, later(t, 1))
@@ -221,8 +265,8 @@ func TestHardEndOfAReaderThatWaits(t *testing.T) {
 		wait(t, conn)
 		time.Sleep(20 * time.Millisecond)
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-		if err := r.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) || h.ended.Load() == 0 {
-			t.Errorf("%s: %v, %d contexts have ended", what, err, h.ended.Load())
+		if err := r.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) || h.ended.Load() == 0 || h.running.Load() > 0 {
+			t.Errorf("%s: %v, %d contexts have ended, %d go on", what, err, h.ended.Load(), h.running.Load())
 		}
 		cancel()
 	}
@@ -345,7 +389,7 @@ func TestIdleAfterALaterAnswer(t *testing.T) {
 			t.Fatal(err)
 		}
 		m, h := &counters{}, newPatient(t)
-		s, err := New(Options{Handler: h, Metrics: m, IdleTimeout: 10 * time.Second})
+		s, err := New(Options{Handler: h, Metrics: m, IdleTimeout: 10 * time.Second, PendingTimeout: time.Minute})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -372,6 +416,20 @@ func TestIdleAfterALaterAnswer(t *testing.T) {
 		if silent := time.Since(last).Round(100 * time.Millisecond); silent != 10*time.Second || m.count(RefusedIdle) != 1 {
 			t.Errorf("closed after %v, %d times", silent, m.count(RefusedIdle))
 		}
+		// One answer, and nothing else.
+		if conn, err = clients.Dial(t.Context(), "tcp", "192.0.2.1:53"); err != nil {
+			t.Fatal(err)
+		}
+		send(t, conn, later(t, 6))
+		time.AfterFunc(34*time.Second, func() { h.release(6) })
+		wantIDs(t, conn, "6 NXDOMAIN")
+		last = time.Now()
+		if _, err := readTCP(conn); !errors.Is(err, io.EOF) {
+			t.Error(err)
+		}
+		if silent := time.Since(last).Round(100 * time.Millisecond); silent != 10*time.Second || m.count(RefusedIdle) != 2 {
+			t.Errorf("closed after %v, %d times", silent, m.count(RefusedIdle))
+		}
 		// Who sends half a query and waits is idle.
 		if conn, err = clients.Dial(t.Context(), "tcp", "192.0.2.1:53"); err != nil {
 			t.Fatal(err)
@@ -383,7 +441,7 @@ func TestIdleAfterALaterAnswer(t *testing.T) {
 		if _, err := readTCP(conn); !errors.Is(err, io.EOF) {
 			t.Error(err)
 		}
-		if after := time.Since(last).Round(100 * time.Millisecond); after != 15*time.Second || m.count(RefusedIdle) != 2 {
+		if after := time.Since(last).Round(100 * time.Millisecond); after != 15*time.Second || m.count(RefusedIdle) != 3 {
 			t.Errorf("closed after %v, %d times", after, m.count(RefusedIdle))
 		}
 		if err := s.Shutdown(t.Context()); err != nil {
@@ -414,16 +472,21 @@ func TestTranscriptOfLaterAnswers(t *testing.T) {
 		if readUDP(t, udp, 5*time.Second) == nil {
 			t.Error("no answer over UDP")
 		}
+		send(t, udp, []byte("short"))
+		send(t, udp, soon(t, 4)[2:])
+		if readUDP(t, udp, 5*time.Second) == nil {
+			t.Error("no answer after a short datagram")
+		}
 		_ = conn.Close()
 		if quiet {
 			eventually(t, "the connection is over", func() bool { return r.loop.Conns() == 0 })
 			r.stop(t)
-			if m.seen() != "" || len(sink.records()) != 0 {
-				t.Errorf("counted %s, recorded %d", m.seen(), len(sink.records()))
+			if m.seen() != "" || m.count(RefusedShort) != 0 || len(sink.records()) != 0 {
+				t.Errorf("counted %s and %v, recorded %d", m.seen(), m.refused, len(sink.records()))
 			}
 			continue
 		}
-		eventually(t, "both are recorded", func() bool { return len(sink.records()) == 2 })
+		eventually(t, "all are recorded", func() bool { return len(sink.records()) == 3 })
 		parents := []transcript.ID{<-h.parents, <-h.parents}
 		for _, rec := range sink.records() {
 			var text []string
@@ -431,8 +494,11 @@ func TestTranscriptOfLaterAnswers(t *testing.T) {
 				text = append(text, strings.Join(strings.Fields(e.Text)[:2], " "))
 			}
 			want := "query 3, answer 3"
-			if rec.Network == "tcp" {
+			switch {
+			case rec.Network == "tcp":
 				want = "query 1, query 2, answer 2, answer 1"
+			case text[0] == "query 4":
+				continue
 			}
 			if got := strings.Join(text, ", "); got != want || !slices.Contains(parents, rec.ID) {
 				t.Errorf("%s: %s of %v", rec.Network, got, parents)

@@ -29,6 +29,7 @@ type patient struct {
 	running atomic.Int64 // that are being worked out now
 	parents chan transcript.ID
 	answer  func(dst, query []byte) []byte // nil asks Handler
+	dally   time.Duration                  // how long an end of the context is ignored
 
 	mu    sync.Mutex
 	gates map[uint16]chan struct{}
@@ -55,6 +56,7 @@ func (p *patient) RespondLater(ctx context.Context, dst, query []byte, from Clie
 	case <-p.gate(id):
 	case <-ctx.Done():
 		p.ended.Add(1)
+		time.Sleep(p.dally)
 		return failure(dst, query, dns.RcodeServFail)
 	}
 	if p.answer != nil {

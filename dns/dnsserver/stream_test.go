@@ -212,6 +212,19 @@ func TestStreamFails(t *testing.T) {
 	}
 }
 
+// TestStreamOfAnError: it counts by the code of its first message.
+func TestStreamOfAnError(t *testing.T) {
+	t.Parallel()
+	c := &counters{}
+	r := start(t, Options{Metrics: c, Handler: newStreamer(t, func(query []byte) iter.Seq2[[]byte, error] {
+		return func(yield func([]byte, error) bool) { yield(failure(nil, query, dns.RcodeNotAuth), nil) }
+	})})
+	conn := dial(t, "tcp", r.tcp)
+	send(t, conn, axfrQuery(t, 1))
+	wantIDs(t, conn, "1 NOTAUTH")
+	eventually(t, "it is counted", func() bool { return c.seen() == "tcp NOTAUTH" })
+}
+
 func TestEmptyStream(t *testing.T) {
 	t.Parallel()
 	c := &counters{}
