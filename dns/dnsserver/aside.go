@@ -104,19 +104,28 @@ func (c *session) await(timeout time.Duration) error {
 	return nil
 }
 
-// stillBusy is how long a client that is silent may go on to be: it is not idle
-// while it waits for an answer, nor right after (RFC 7766 section 6.2.3).
-func (c *session) stillBusy() time.Duration {
+// silent says what a client is that has sent nothing until a deadline, which err
+// is of. It is not idle while it waits for an answer, nor right after (RFC 7766
+// section 6.2.3): then there is no error, and more time.
+func (c *session) silent(err error) error {
 	a := c.aside
-	if a == nil || a.stopped.Load() {
-		return 0
-	}
-	if len(a.slots) > 0 {
-		return c.opts.IdleTimeout
+	switch {
+	case a == nil:
+		return err
+	case a.stopped.Load():
+		return errStopped
+	case c.start < c.end: // half a query
+		return err
+	case len(a.slots) > 0:
+		return c.await(c.opts.IdleTimeout)
 	}
 	a.writing.Lock()
-	defer a.writing.Unlock()
-	return time.Until(a.active.Add(c.opts.IdleTimeout))
+	left := time.Until(a.active.Add(c.opts.IdleTimeout))
+	a.writing.Unlock()
+	if left <= 0 {
+		return err
+	}
+	return c.await(left)
 }
 
 // settle waits until all answers have left; false when they cannot.

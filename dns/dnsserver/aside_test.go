@@ -249,6 +249,67 @@ func TestNothingIsReadAfterAnAnswerThatFailed(t *testing.T) {
 	}
 }
 
+// TestAStopIsNotMissed, though it comes before the reader waits.
+func TestAStopIsNotMissed(t *testing.T) {
+	t.Parallel()
+	conn, client := net.Pipe()
+	defer conn.Close()
+	defer client.Close()
+	s, err := New(Options{Handler: newPatient(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := s.begin(conn, TCP)
+	if err := c.await(time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	c.beside()
+	c.stop()
+	if err := c.await(time.Minute); !errors.Is(err, errStopped) {
+		t.Errorf("await: %v", err)
+	}
+	if _, err := c.next(); !errors.Is(err, errStopped) {
+		t.Errorf("next: %v", err)
+	}
+}
+
+// TestADeafClientCountsOnce, whatever it is owed.
+func TestADeafClientCountsOnce(t *testing.T) {
+	t.Parallel()
+	m, p := &counters{}, newPatient(t)
+	p.answer = func(dst, query []byte) []byte { return append(dst, append(query[:12:12], make([]byte, 60_000)...)...) }
+	h := handlers{p, newStreamer(t, numbered(10_000, 60_000))}
+	r := start(t, Options{Handler: h, Metrics: m, WriteTimeout: 100 * time.Millisecond, IdleTimeout: time.Minute})
+	for range 5 { // either may be the one that is not taken
+		conn := dial(t, "tcp", r.tcp)
+		send(t, conn, axfrQuery(t, 1), later(t, 2), later(t, 3))
+	}
+	p.release(2)
+	time.Sleep(20 * time.Millisecond)
+	p.release(3)
+	eventually(t, "all are given up", func() bool { return r.loop.Conns() == 0 && m.count(RefusedWrite) >= 5 })
+	if n := m.count(RefusedWrite); n != 5 {
+		t.Errorf("%d are given up, of 5", n)
+	}
+}
+
+// TestHardEndOverUDP: an answer that is not ready in time is not waited for.
+func TestHardEndOverUDP(t *testing.T) {
+	t.Parallel()
+	h := newPatient(t)
+	h.dally = 50 * time.Millisecond
+	r := start(t, Options{Handler: h, PendingTimeout: time.Minute})
+	send(t, dial(t, "udp", r.udp), later(t, 1)[2:])
+	h.wantAsked(t, 1)
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	begun := time.Now()
+	err := r.Shutdown(ctx)
+	if took := time.Since(begun); !errors.Is(err, context.DeadlineExceeded) || took > 5*time.Second || h.running.Load() > 0 {
+		t.Errorf("%v after %v; %d go on", err, took, h.running.Load())
+	}
+}
+
 // TestHardEndOfAReaderThatWaits: for a place, or for the answers that are to leave before it ends.
 func TestHardEndOfAReaderThatWaits(t *testing.T) {
 	t.Parallel()
@@ -372,6 +433,9 @@ func TestPanicOfALaterAnswer(t *testing.T) {
 			t.Errorf("the connection goes on: %x, %v", wire, err)
 		}
 		eventually(t, "all places are free", func() bool { return r.placesOf(TCP).now()+r.placesOf(UDP).now() == 0 })
+		if m.count(RefusedIdle) > 0 {
+			t.Error("it counts as idle")
+		}
 	}
 }
 

@@ -278,9 +278,13 @@ func TestMaxPending(t *testing.T) {
 		send(t, one, later(t, 11))
 		send(t, two, later(t, 12))
 		h.wantAsked(t, 11, 12)
-		send(t, two, later(t, 13), soon(t, 14))
-		wantIDs(t, two, "13 SERVFAIL", "14 NOERROR")
-		if m.count(RefusedPending) != 2 {
+		for range DefaultMaxPendingConn { // which takes no place of the connection's either
+			send(t, two, later(t, 13))
+			wantIDs(t, two, "13 SERVFAIL")
+		}
+		send(t, two, soon(t, 14))
+		wantIDs(t, two, "14 NOERROR")
+		if m.count(RefusedPending) != 1+DefaultMaxPendingConn {
 			t.Errorf("%s: %d refused", what, m.count(RefusedPending))
 		}
 		// There is room once others are done.

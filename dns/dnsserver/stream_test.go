@@ -196,8 +196,8 @@ func TestStreamFails(t *testing.T) {
 			}
 		},
 	} {
-		h := newStreamer(t, messages)
-		r := start(t, Options{Handler: h})
+		c, h := &counters{}, newStreamer(t, messages)
+		r := start(t, Options{Handler: h, Metrics: c})
 		conn := dial(t, "tcp", r.tcp)
 		if _, err := conn.Write(axfrQuery(t, 1)); err != nil {
 			t.Fatal(err)
@@ -209,6 +209,9 @@ func TestStreamFails(t *testing.T) {
 			t.Errorf("%s: %x, %v", what, wire, err)
 		}
 		eventually(t, what+": the slot is free", func() bool { return r.streams.Load() == 0 && h.left.Load() == 1 })
+		if (c.panicked() == 1) != (what == "panic") || c.count(RefusedIdle) > 0 {
+			t.Errorf("%s: %d panics, %v", what, c.panicked(), c.refused)
+		}
 	}
 }
 

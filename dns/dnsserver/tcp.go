@@ -109,10 +109,8 @@ func (c *session) next() ([]byte, error) {
 		if query, err := c.buffered(); query != nil || err != nil {
 			return query, err
 		}
-		if errors.Is(err, os.ErrDeadlineExceeded) && c.start == c.end {
-			if more := c.stillBusy(); more > 0 {
-				err = c.await(more)
-			}
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			err = c.silent(err)
 		}
 		if err != nil {
 			if c.start < c.end && errors.Is(err, io.EOF) {

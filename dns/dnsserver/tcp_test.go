@@ -276,6 +276,12 @@ func TestTCPLongQueryInPieces(t *testing.T) {
 	if wire, err := readTCP(conn); err != nil || dns.Summary(parse(t, wire)) != "answer 9 FORMERR 0/0/0" {
 		t.Fatalf("%x, %v", wire, err)
 	}
+	query[2+2] |= 0x80
+	conn = dial(t, "tcp", r.tcp)
+	send(t, conn, query)
+	if wire, err := readTCP(conn); err == nil {
+		t.Errorf("a response that is too long: %x", wire)
+	}
 	conn = dial(t, "tcp", r.tcp)
 	send(t, conn, query[:5])
 	_ = conn.(*net.TCPConn).CloseWrite()
@@ -415,6 +421,17 @@ func TestTCPMemory(t *testing.T) {
 	c.start, c.end = len(sent), len(sent)
 	if c.makeRoom(); len(c.buf) != smallBuffer {
 		t.Errorf("%d octets while idle", len(c.buf))
+	}
+	// So is one that many responses have filled.
+	for size, kept := range map[int]bool{maxUnsent: true, maxUnsent + 1: false} {
+		server, client := net.Pipe()
+		go func() { _, _ = io.Copy(io.Discard, client) }()
+		c := s.begin(server, TCP)
+		c.out = make([]byte, size)
+		if !c.flush() || len(c.out) != 0 || (cap(c.out) > 0) != kept {
+			t.Errorf("of %d octets %d are kept", size, cap(c.out))
+		}
+		_ = server.Close()
 	}
 }
 
