@@ -1,6 +1,7 @@
 package host
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net"
@@ -134,6 +135,23 @@ func (s *DatagramSocket) Receive(d *Datagram) (err error) {
 	d.Data = d.buf[:n]
 	d.Remote = netip.AddrPortFrom(d.from.Addr().Unmap(), d.from.Port())
 	return nil
+}
+
+// Clone gives a copy of d that is not touched by what is received later: Reply takes it whenever the answer is ready, in
+// any goroutine.
+func (d *Datagram) Clone() *Datagram {
+	return &Datagram{
+		Data: bytes.Clone(d.Data), Remote: d.Remote, Local: d.Local,
+		control: bytes.Clone(d.control[:d.told]), told: d.told, from: d.from, addr: d.addr,
+	}
+}
+
+// Received makes a datagram, to be answered by Reply, of what a system call of the caller's own has read. Control are
+// the control messages that came with it. It keeps copies.
+func (s *DatagramSocket) Received(data []byte, remote netip.AddrPort, control []byte) *Datagram {
+	d := &Datagram{Data: bytes.Clone(data), Remote: remote, control: bytes.Clone(control), told: len(control), from: remote}
+	d.Local = s.Asked(d.control)
+	return d
 }
 
 // Reply answers d, from d.Local to d.Remote as Receive left them. Write deadlines of the socket hold.

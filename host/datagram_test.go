@@ -67,6 +67,8 @@ func TestRepliesLeaveFromTheAddressAsked(t *testing.T) {
 			}
 			_, s := socketOn(t, c.network, c.address)
 			var d Datagram
+			var kept []*Datagram // answered once all others are
+			var conns []net.Conn
 			for i, address := range c.asked {
 				to := netip.AddrPortFrom(netip.MustParseAddr(address), s.local.Port())
 				conn := dialUDP(t, to) // connected: an answer from elsewhere would not arrive
@@ -88,6 +90,20 @@ func TestRepliesLeaveFromTheAddressAsked(t *testing.T) {
 				buf := make([]byte, 99)
 				if n, err := conn.Read(buf); string(buf[:n]) != "answer" {
 					t.Errorf("asked at %v: read %q, %v", to, buf[:n], err)
+				}
+				kept, conns = append(kept, d.Clone(), s.Received(d.Data, d.Remote, d.control[:d.told])), append(conns, conn)
+			}
+			for i, d := range kept {
+				question := fmt.Sprintf("question %d", i/2)
+				if string(d.Data) != question || !Answerable(d.Remote, d.Local) {
+					t.Errorf("kept %q from %v to %v", d.Data, d.Remote, d.Local)
+				}
+				if err := s.Reply(d, []byte(question)); err != nil {
+					t.Fatal(err)
+				}
+				buf := make([]byte, 99)
+				if n, err := conns[i/2].Read(buf); string(buf[:n]) != question {
+					t.Errorf("answered later: read %q, %v", buf[:n], err)
 				}
 			}
 		})
@@ -145,16 +161,21 @@ func TestAddressedPacketConn(t *testing.T) {
 		t.Fatal(err)
 	}
 	var d Datagram
+	var first *Datagram // is answered last
 	for _, asked := range []string{"192.0.2.1:53", "192.0.2.2:53"} {
 		e.asked = netip.MustParseAddrPort(asked)
 		if err := s.Receive(&d); err != nil || string(d.Data) != "question" || d.Local != e.asked || !Answerable(d.Remote, d.Local) {
 			t.Errorf("received %+v, %v", d, err)
 		}
-		if err := s.Reply(&d, []byte("answer")); err != nil {
+		if first == nil {
+			first = d.Clone()
+			continue
+		}
+		if err := errors.Join(s.Reply(&d, []byte("answer")), s.Reply(first, []byte("late"))); err != nil {
 			t.Error(err)
 		}
 	}
-	want := "answer from 192.0.2.1:53 to 192.0.2.9:40000, answer from 192.0.2.2:53 to 192.0.2.9:40000"
+	want := "answer from 192.0.2.2:53 to 192.0.2.9:40000, late from 192.0.2.1:53 to 192.0.2.9:40000"
 	if got := strings.Join(e.wrote, ", "); got != want {
 		t.Errorf("wrote %s", got)
 	}

@@ -8,6 +8,7 @@ package host
 import (
 	"context"
 	"net"
+	"net/netip"
 )
 
 // Host is a machine on a network.
@@ -33,6 +34,22 @@ type Host interface {
 type PacketSharer interface {
 	// ListenPackets opens n sockets, or none.
 	ListenPackets(ctx context.Context, network, address string, n int) ([]net.PacketConn, error)
+}
+
+// SourceDialer is a Host whose connections may leave from an address of its own that the caller picks.
+type SourceDialer interface {
+	// DialFrom is Dial from one of the host's addresses, of the family of the other, and any free port of it. What is
+	// no address of the host's gives an error for which errors.Is(err, syscall.EADDRNOTAVAIL) holds.
+	DialFrom(ctx context.Context, from netip.Addr, network, address string) (net.Conn, error)
+}
+
+// DialFrom connects from an address of the host's where there is one to be used and h is a [SourceDialer], and from the
+// one that the host picks elsewhere: the zero Addr leaves it to the host.
+func DialFrom(ctx context.Context, h Host, from netip.Addr, network, address string) (net.Conn, error) {
+	if d, ok := h.(SourceDialer); ok && from.IsValid() {
+		return d.DialFrom(ctx, from, network, address)
+	}
+	return h.Dial(ctx, network, address)
 }
 
 // ListenPackets opens n sockets on one address that share its datagrams where h is a [PacketSharer], and one socket

@@ -39,6 +39,7 @@ type OS struct {
 var (
 	_ Host         = (*OS)(nil)
 	_ PacketSharer = (*OS)(nil)
+	_ SourceDialer = (*OS)(nil)
 )
 
 // NewOS returns the operating system's network.
@@ -121,13 +122,22 @@ func listenShared(ctx context.Context, network, address string, n int) ([]net.Pa
 
 // Dial connects, bounded by the context and by OSOptions.DialTimeout.
 func (o *OS) Dial(ctx context.Context, network, address string) (net.Conn, error) {
+	return o.dial(ctx, o.local, network, address)
+}
+
+// DialFrom implements [SourceDialer]. OSOptions.Local does not count then.
+func (o *OS) DialFrom(ctx context.Context, from netip.Addr, network, address string) (net.Conn, error) {
+	return o.dial(ctx, netip.AddrPortFrom(from, 0), network, address)
+}
+
+func (o *OS) dial(ctx context.Context, local netip.AddrPort, network, address string) (net.Conn, error) {
 	d := o.dialer
 	switch {
-	case !o.local.IsValid():
+	case !local.IsValid():
 	case strings.HasPrefix(network, "udp"):
-		d.LocalAddr = net.UDPAddrFromAddrPort(o.local)
+		d.LocalAddr = net.UDPAddrFromAddrPort(local)
 	default:
-		d.LocalAddr = net.TCPAddrFromAddrPort(o.local)
+		d.LocalAddr = net.TCPAddrFromAddrPort(local)
 	}
 	return d.DialContext(ctx, network, address)
 }

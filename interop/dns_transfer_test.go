@@ -56,13 +56,6 @@ func exchange(t *testing.T, zone string) *exchanging {
 	return e
 }
 
-func peerProgram(t *testing.T, p servers.Program) {
-	t.Helper()
-	if _, err := p.Path(); err != nil {
-		leftout.Because(t, "%v", err)
-	}
-}
-
 // has waits until a server has a serial of dyn.test. that is at least so high.
 func has(t *testing.T, server netip.AddrPort, want uint32) {
 	t.Helper()
@@ -103,47 +96,63 @@ func transferred(t *testing.T, server netip.AddrPort, k servers.Key) []string {
 	return all
 }
 
-// TestForeignSecondaries: what changes here by nsupdate is at NSD, Knot and BIND at once, told by NOTIFY and fetched by
-// IXFR, all of it signed.
-func TestForeignSecondaries(t *testing.T) {
+// withEach runs a test with NSD, Knot and BIND in turn, and an address for it.
+func withEach(t *testing.T, test func(t *testing.T, p servers.Program, at netip.AddrPort)) {
 	t.Parallel()
 	for _, p := range servers.Programs() {
 		t.Run(string(p), func(t *testing.T) {
 			t.Parallel()
-			peerProgram(t, p)
+			if _, err := p.Path(); err != nil {
+				leftout.Because(t, "%v", err)
+			}
 			at, err := servers.FreeAddress(netip.MustParseAddr("127.0.0.1"))
 			if err != nil {
 				t.Fatal(err)
 			}
-			in := exchange(t, fmt.Sprintf("file = \"dyn.zone\", dnssec = \"off\", transfer-to = [\"key courier\"], notify = [\"%s key courier\"], update = [\"key laptop\"]", at))
-			other, err := servers.Start(t.Context(), p, servers.Settings{Address: at, Zones: []servers.Zone{{
-				Name: "dyn.test.", Primaries: []servers.Peer{{Address: in.dns, Key: &courier}},
-				Secondaries: []servers.Peer{{Address: netip.MustParseAddrPort("127.0.0.1:1"), Key: &courier}}, // so that dig may ask it
-			}}})
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { _ = other.Stop() })
-			has(t, at, 1)
-			for i := range 3 {
-				out, code := changes(t, in.dns, filepath.Join(in.dir, "laptop.key"), fmt.Sprintf("update add n%d.dyn.test. 60 TXT \"%d\"\nupdate delete n%d.dyn.test.", i, i, i-1))
-				if code != 0 {
-					t.Fatal(out)
-				}
-				has(t, at, uint32(2+i))
-			}
-			ours, theirs := transferred(t, in.dns, courier), transferred(t, at, courier)
-			if len(ours) != 8 || !sameLines(ours, theirs) {
-				t.Errorf("ours\n%s\ntheirs\n%s\n%s", strings.Join(ours, "\n"), strings.Join(theirs, "\n"), other.Said())
-			}
-			if err := in.stop(syscall.SIGTERM); err != nil {
-				t.Error(err)
-			}
-			if log := in.printed.String(); !strings.Contains(log, "kind=incremental") {
-				t.Errorf("nothing was fetched as a difference:\n%s", log)
-			}
+			test(t, p, at)
 		})
 	}
+}
+
+// startPeer starts one of them with one zone, until the test ends.
+func startPeer(t *testing.T, p servers.Program, at netip.AddrPort, z servers.Zone) *servers.Server {
+	t.Helper()
+	s, err := servers.Start(t.Context(), p, servers.Settings{Address: at, Zones: []servers.Zone{z}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Stop() })
+	return s
+}
+
+// TestForeignSecondaries: what changes here by nsupdate is at NSD, Knot and BIND at once, told by NOTIFY and fetched by
+// IXFR, all of it signed.
+func TestForeignSecondaries(t *testing.T) {
+	withEach(t, func(t *testing.T, p servers.Program, at netip.AddrPort) {
+		in := exchange(t, fmt.Sprintf("file = \"dyn.zone\", dnssec = \"off\", transfer-to = [\"key courier\"], notify = [\"%s key courier\"], update = [\"key laptop\"]", at))
+		other := startPeer(t, p, at, servers.Zone{
+			Name: "dyn.test.", Primaries: []servers.Peer{{Address: in.dns, Key: &courier}},
+			Secondaries: []servers.Peer{{Address: netip.MustParseAddrPort("127.0.0.1:1"), Key: &courier}}, // so that dig may ask it
+		})
+		has(t, at, 1)
+		for i := range 3 {
+			out, code := changes(t, in.dns, filepath.Join(in.dir, "laptop.key"), fmt.Sprintf("update add n%d.dyn.test. 60 TXT \"%d\"\nupdate delete n%d.dyn.test.", i, i, i-1))
+			if code != 0 {
+				t.Fatal(out)
+			}
+			has(t, at, uint32(2+i))
+		}
+		ours, theirs := transferred(t, in.dns, courier), transferred(t, at, courier)
+		if len(ours) != 8 || !sameLines(ours, theirs) {
+			t.Errorf("ours\n%s\ntheirs\n%s\n%s", strings.Join(ours, "\n"), strings.Join(theirs, "\n"), other.Said())
+		}
+		if err := in.stop(syscall.SIGTERM); err != nil {
+			t.Error(err)
+		}
+		if log := in.printed.String(); !strings.Contains(log, "kind=incremental") {
+			t.Errorf("nothing was fetched as a difference:\n%s", log)
+		}
+	})
 }
 
 func sameLines(a, b []string) bool {
@@ -164,62 +173,49 @@ func sameLines(a, b []string) bool {
 
 // TestForeignPrimaries: what changes at NSD, Knot and BIND is here at once.
 func TestForeignPrimaries(t *testing.T) {
-	t.Parallel()
-	for _, p := range servers.Programs() {
-		t.Run(string(p), func(t *testing.T) {
-			t.Parallel()
-			peerProgram(t, p)
-			at, err := servers.FreeAddress(netip.MustParseAddr("127.0.0.1"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			in := exchange(t, fmt.Sprintf("primaries = [\"%s key courier\"], transfer-to = [\"key courier\"]", at))
-			file := filepath.Join(t.TempDir(), "zone")
-			if err := os.WriteFile(file, []byte(transferZone), 0o644); err != nil {
-				t.Fatal(err)
-			}
-			z := servers.Zone{Name: "dyn.test.", File: file, Secondaries: []servers.Peer{{Address: in.dns, Key: &courier}}}
-			if p != servers.NSD {
-				z.Update = []servers.Key{laptop}
-			}
-			other, err := servers.Start(t.Context(), p, servers.Settings{Address: at, Zones: []servers.Zone{z}})
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { _ = other.Stop() })
-			has(t, in.dns, 1)
-			for i := range 3 {
-				if p == servers.NSD {
-					text := strings.Replace(transferZone, "host 1 ", fmt.Sprintf("host %d ", 2+i), 1) + fmt.Sprintf("n%d TXT 1\n", i)
-					if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
-						t.Fatal(err)
-					}
-					time.Sleep(1100 * time.Millisecond) // NSD looks at the seconds of a file's time
-					if err := os.Chtimes(file, time.Now(), time.Now()); err != nil {
-						t.Fatal(err)
-					}
-					if err := other.Reload(); err != nil {
-						t.Fatal(err)
-					}
-				} else if out, code := changes(t, at, filepath.Join(in.dir, "laptop.key"), fmt.Sprintf("update add n%d.dyn.test. 60 TXT \"%d\"", i, i)); code != 0 {
-					t.Fatalf("%s\n%s", out, other.Said())
+	withEach(t, func(t *testing.T, p servers.Program, at netip.AddrPort) {
+		in := exchange(t, fmt.Sprintf("primaries = [\"%s key courier\"], transfer-to = [\"key courier\"]", at))
+		file := filepath.Join(t.TempDir(), "zone")
+		if err := os.WriteFile(file, []byte(transferZone), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		z := servers.Zone{Name: "dyn.test.", File: file, Secondaries: []servers.Peer{{Address: in.dns, Key: &courier}}}
+		if p != servers.NSD {
+			z.Update = []servers.Key{laptop}
+		}
+		other := startPeer(t, p, at, z)
+		has(t, in.dns, 1)
+		for i := range 3 {
+			if p == servers.NSD {
+				text := strings.Replace(transferZone, "host 1 ", fmt.Sprintf("host %d ", 2+i), 1) + fmt.Sprintf("n%d TXT 1\n", i)
+				if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+					t.Fatal(err)
 				}
-				has(t, in.dns, uint32(2+i))
+				time.Sleep(1100 * time.Millisecond) // NSD looks at the seconds of a file's time
+				if err := os.Chtimes(file, time.Now(), time.Now()); err != nil {
+					t.Fatal(err)
+				}
+				if err := other.Reload(); err != nil {
+					t.Fatal(err)
+				}
+			} else if out, code := changes(t, at, filepath.Join(in.dir, "laptop.key"), fmt.Sprintf("update add n%d.dyn.test. 60 TXT \"%d\"", i, i)); code != 0 {
+				t.Fatalf("%s\n%s", out, other.Said())
 			}
-			if ours, theirs := transferred(t, in.dns, courier), transferred(t, at, courier); !sameLines(ours, theirs) {
-				t.Errorf("ours\n%s\ntheirs\n%s\n%s", strings.Join(ours, "\n"), strings.Join(theirs, "\n"), other.Said())
-			}
-			// The other one goes, and what was fetched is answered from, also after a restart.
-			if err := other.Stop(); err != nil {
-				t.Error(err)
-			}
-			if err := in.stop(syscall.SIGKILL); err == nil {
-				t.Error("it was killed, and ended well")
-			}
-			in.start()
-			has(t, in.dns, 4)
-		})
-	}
+			has(t, in.dns, uint32(2+i))
+		}
+		if ours, theirs := transferred(t, in.dns, courier), transferred(t, at, courier); !sameLines(ours, theirs) {
+			t.Errorf("ours\n%s\ntheirs\n%s\n%s", strings.Join(ours, "\n"), strings.Join(theirs, "\n"), other.Said())
+		}
+		// The other one goes, and what was fetched is answered from, also after a restart.
+		if err := other.Stop(); err != nil {
+			t.Error(err)
+		}
+		if err := in.stop(syscall.SIGKILL); err == nil {
+			t.Error("it was killed, and ended well")
+		}
+		in.start()
+		has(t, in.dns, 4)
+	})
 }
 
 // TestNsupdate: additions, deletions, prerequisites, and keys that may not; what was confirmed outlives kill -9.

@@ -9,31 +9,19 @@ import (
 	"testing"
 
 	"github.com/network-utopia/utopia/dns"
+	"github.com/network-utopia/utopia/dns/dnsserver/dnsservertest"
 	"github.com/network-utopia/utopia/host"
 )
 
 // testServer answers over UDP and TCP as answer says; nil is silence. Over UDP it is told so by a true.
 func testServer(t testing.TB, answer func(q *dns.Message, udp bool) *dns.Message) (port string) {
 	t.Helper()
-	h := host.NewOS(host.OSOptions{})
-	for range 20 {
-		l, err := h.Listen(t.Context(), "tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		pc, err := h.ListenPacket(t.Context(), "udp", l.Addr().String())
-		if err != nil { // the port is free for TCP alone
-			l.Close()
-			continue
-		}
-		t.Cleanup(func() { l.Close(); pc.Close() })
-		go serveDatagrams(t, pc, answer)
-		go serveConnections(t, l, answer)
-		_, port, _ := net.SplitHostPort(l.Addr().String())
-		return port
-	}
-	t.Fatal("no port is free for both UDP and TCP")
-	return ""
+	l, pc := dnsservertest.Open(t, host.NewOS(host.OSOptions{}), "127.0.0.1:0")
+	t.Cleanup(func() { l.Close(); pc.Close() })
+	go serveDatagrams(t, pc, answer)
+	go serveConnections(t, l, answer)
+	_, port, _ = net.SplitHostPort(l.Addr().String())
+	return port
 }
 
 func reply(t testing.TB, wire []byte, udp bool, answer func(*dns.Message, bool) *dns.Message) []byte {

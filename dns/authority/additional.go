@@ -1,6 +1,8 @@
 package authority
 
 import (
+	"slices"
+
 	"github.com/network-utopia/utopia/dns"
 	"github.com/network-utopia/utopia/dns/zone"
 )
@@ -19,15 +21,48 @@ func (a *answerer) additional() {
 		}
 	}
 	for _, rr := range a.r.Answer {
-		switch rr.Type {
-		case dns.TypeNS, dns.TypeMX, dns.TypeSRV, dns.TypeSVCB, dns.TypeHTTPS:
-			target, ok := rr.Target()
-			if target == dns.Root && (rr.Type == dns.TypeSVCB || rr.Type == dns.TypeHTTPS) {
-				target = rr.Name // RFC 9460 section 2.5
-			}
-			if ok {
-				a.addresses(target, nil)
-			}
+		target, ok := rr.Target()
+		switch {
+		case !ok:
+		case rr.Type == dns.TypeNS, rr.Type == dns.TypeMX, rr.Type == dns.TypeSRV:
+			a.addresses(target, nil)
+		case rr.Type == dns.TypeSVCB, rr.Type == dns.TypeHTTPS:
+			a.endpoint(rr, target)
+		}
+	}
+}
+
+// endpoint adds what a client needs beside an SVCB or HTTPS record (RFC 9460
+// section 4.1): the addresses of its target, and in AliasMode the records that
+// the target has of the type, with what they need.
+func (a *answerer) endpoint(rr dns.RR, target dns.Name) {
+	alias := rr.Data[0] == 0 && rr.Data[1] == 0 // SvcPriority (section 2.4.1)
+	if target == dns.Root {
+		if alias {
+			return // there is no such service (section 2.5.1)
+		}
+		target = rr.Name // section 2.5.2
+	}
+	if alias {
+		a.services(target, rr.Type)
+	}
+	a.addresses(target, nil)
+}
+
+// services adds the SVCB or HTTPS records of a host, up to MaxChain aliases far.
+func (a *answerer) services(host dns.Name, t dns.Type) {
+	node, ok := a.host(host, nil)
+	if !ok || !node.Has(t) || a.chain == MaxChain || a.has(a.r.Answer, host, t) || a.has(a.r.Additional, host, t) {
+		return
+	}
+	a.chain++
+	at := len(a.r.Additional)
+	a.r.Additional = a.appendSet(a.r.Additional, node, t, host)
+	added := slices.Clone(a.r.Additional[at:])
+	a.saw(Step{What: AddsServices, Name: host, Type: t})
+	for _, rr := range added {
+		if target, ok := rr.Target(); ok && rr.Type == t {
+			a.endpoint(rr, target)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package authority
 import (
 	"bytes"
 	"flag"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -130,6 +131,27 @@ func TestDialoguesAtEverySize(t *testing.T) {
 					t.Errorf("%s:%d: at %d octets %s, not truncated, and over a stream %s", path, c.Line, size, dns.Summary(r), dns.Summary(whole))
 				}
 			}
+		}
+	}
+}
+
+// TestAliasesOfServices: as many are followed as of other aliases, and they count together.
+func TestAliasesOfServices(t *testing.T) {
+	t.Parallel()
+	file := "@ 60 SOA ns1 h 1 2 3 4 5\n@ 60 NS ns1\nns1 60 A 192.0.2.1\nc0 60 CNAME c1\nc1 60 HTTPS 0 h3\n"
+	for i := range MaxChain + 2 {
+		file += fmt.Sprintf("h%d 60 HTTPS 0 h%d\n", i, i+1)
+	}
+	file += fmt.Sprintf("h%d 60 HTTPS 1 ns1\n", MaxChain+2)
+	set := setOf(t, "example.test.", file)
+	for name, want := range map[string]int{
+		"h2": MaxChain + 1, // all, and the address of ns1
+		"h1": MaxChain,     // the last one is for the client to ask for
+		"c0": MaxChain - 1,
+	} {
+		r := Answer(set, dns.NewQuery(1, dns.MustParseName(name+".example.test."), dns.TypeHTTPS))
+		if len(r.Additional) != want {
+			t.Errorf("%s: %d records, want %d", name, len(r.Additional), want)
 		}
 	}
 }

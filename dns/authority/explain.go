@@ -52,6 +52,7 @@ const (
 	NoSuchType                // Name owns no records of Type
 	NoSuchName                // Name does not exist
 	Refers                    // to Count name servers of Name
+	AddsServices              // of Name, which an alias in the answer leads to: the records of Type
 	AddsAddresses             // of Name, beside the answer
 	AddsGlue                  // of Name, which is below the cut
 	Proves                    // the record of the chain at Name (Type): what it covers is not there
@@ -110,6 +111,8 @@ func (s Step) outcome() string {
 		return fmt.Sprintf("%s does not exist: NXDOMAIN, and the SOA says for how long", s.Name)
 	case Refers:
 		return fmt.Sprintf("the client is referred to the name servers of %s: %s", s.Name, counted(s.Count, "record"))
+	case AddsServices:
+		return fmt.Sprintf("the %s records of %s are added, which the alias leads to", s.Type, s.Name)
 	case AddsAddresses:
 		return fmt.Sprintf("the addresses of %s are added", s.Name)
 	case AddsGlue:
@@ -156,6 +159,8 @@ func (s Step) RFC() string {
 		return "RFC 2308 section 2.2"
 	case NoSuchName:
 		return "RFC 2308 section 2.1"
+	case AddsServices:
+		return "RFC 9460 section 4.1"
 	case AddsAddresses:
 		return "RFC 1034 section 4.3.2 step 6"
 	case AddsGlue:

@@ -13,7 +13,6 @@ import (
 	"github.com/network-utopia/utopia/dns/authority"
 	"github.com/network-utopia/utopia/dns/dnsclient"
 	"github.com/network-utopia/utopia/dns/zone"
-	"github.com/network-utopia/utopia/host/emunet"
 )
 
 // signedWorld is a server that answers for a signed root and what is below it,
@@ -86,44 +85,31 @@ func (w *signedWorld) sign(origin, file string, policy zone.SignPolicy) (*zone.Z
 }
 
 func (w *signedWorld) listen(change func(q, m *dns.Message) *dns.Message) {
-	h := w.net.Host("server", chainServer)
-	w.net.Link(h, w.router, emunet.Delay(5*time.Millisecond))
-	pc, err := h.ListenPacket(w.t.Context(), "udp", ":53")
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	go func() {
-		buffer := make([]byte, 65536)
-		for {
-			n, from, err := pc.ReadFrom(buffer)
-			if err != nil {
-				return
-			}
-			q, err := dns.Parse(buffer[:n])
-			if err != nil {
-				w.t.Error(err)
-				return
-			}
-			if !q.CheckingDisabled || q.EDNS == nil || !q.EDNS.DO {
-				w.t.Errorf("%s: a resolver would keep to itself what it does not believe", dns.Summary(q))
-			}
-			m := authority.Answer(w.set, q)
-			if q.EDNS != nil {
-				m.EDNS = &dns.EDNS{UDPSize: 4096, DO: q.EDNS.DO}
-			}
-			if change != nil {
-				m = change(q, m)
-			}
-			if m == nil {
-				continue
-			}
-			wire, err := m.Append(nil, 0)
-			if err != nil {
-				w.t.Error(err)
-			}
-			pc.WriteTo(wire, from)
+	w.answer(chainServer, func(query []byte) []byte {
+		q, err := dns.Parse(query)
+		if err != nil {
+			w.t.Error(err)
+			return nil
 		}
-	}()
+		if !q.CheckingDisabled || q.EDNS == nil || !q.EDNS.DO {
+			w.t.Errorf("%s: a resolver would keep to itself what it does not believe", dns.Summary(q))
+		}
+		m := authority.Answer(w.set, q)
+		if q.EDNS != nil {
+			m.EDNS = &dns.EDNS{UDPSize: 4096, DO: q.EDNS.DO}
+		}
+		if change != nil {
+			m = change(q, m)
+		}
+		if m == nil {
+			return nil
+		}
+		wire, err := m.Append(nil, 0)
+		if err != nil {
+			w.t.Error(err)
+		}
+		return wire
+	})
 }
 
 // chain tells the links in lines: what is proved, by which zone's keys, and

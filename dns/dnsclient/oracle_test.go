@@ -11,6 +11,7 @@ import (
 
 	"github.com/network-utopia/utopia/dns"
 	"github.com/network-utopia/utopia/dns/dnsclient"
+	"github.com/network-utopia/utopia/dns/dnsserver/dnsservertest"
 	"github.com/network-utopia/utopia/host"
 )
 
@@ -45,7 +46,7 @@ func oracle(t *testing.T) (address string) {
 			t.Error(err)
 		}
 	})
-	l, pc := listenBoth(t)
+	l, pc := dnsservertest.Open(t, host.NewOS(host.OSOptions{}), "127.0.0.1:0")
 	for _, s := range []*mdns.Server{{Listener: l, Handler: answer}, {PacketConn: pc, Handler: answer}} {
 		started, ended := make(chan struct{}), make(chan error, 1)
 		s.NotifyStartedFunc = func() { close(started) }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/network-utopia/utopia/dns"
+	"github.com/network-utopia/utopia/dns/dnsserver/dnsservertest"
 	"github.com/network-utopia/utopia/host"
 	"github.com/network-utopia/utopia/transcript"
 )
@@ -42,30 +43,17 @@ func (d datagram) reply(wire []byte) {
 // without an answer; a nil stream leaves no TCP listener.
 func newResponder(t testing.TB, packet func(datagram), stream func(net.Conn, int)) *responder {
 	t.Helper()
-	h := host.NewOS(host.OSOptions{})
-	for range 20 {
-		l, err := h.Listen(t.Context(), "tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		pc, err := h.ListenPacket(t.Context(), "udp", l.Addr().String())
-		if err != nil { // the port is free for TCP alone
-			l.Close()
-			continue
-		}
-		r := &responder{addr: l.Addr().String(), udp: pc.(*net.UDPConn)}
-		t.Cleanup(func() { pc.Close() })
-		go r.servePackets(t, packet)
-		if stream == nil {
-			l.Close()
-		} else {
-			t.Cleanup(func() { l.Close() })
-			go r.serveStreams(l, stream)
-		}
-		return r
+	l, pc := dnsservertest.Open(t, host.NewOS(host.OSOptions{}), "127.0.0.1:0")
+	r := &responder{addr: l.Addr().String(), udp: pc.(*net.UDPConn)}
+	t.Cleanup(func() { pc.Close() })
+	go r.servePackets(t, packet)
+	if stream == nil {
+		l.Close()
+	} else {
+		t.Cleanup(func() { l.Close() })
+		go r.serveStreams(l, stream)
 	}
-	t.Fatal("no port is free for both UDP and TCP")
-	return nil
+	return r
 }
 
 func (r *responder) servePackets(t testing.TB, answer func(datagram)) {

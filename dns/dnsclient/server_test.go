@@ -1,19 +1,14 @@
 package dnsclient_test
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"net"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/network-utopia/utopia/dns"
-	"github.com/network-utopia/utopia/dns/authority"
 	"github.com/network-utopia/utopia/dns/dnsclient"
 	"github.com/network-utopia/utopia/dns/dnsserver"
-	"github.com/network-utopia/utopia/dns/zone"
+	"github.com/network-utopia/utopia/dns/dnsserver/dnsservertest"
 	"github.com/network-utopia/utopia/host"
 )
 
@@ -24,57 +19,8 @@ func ownServer(t *testing.T) (address string) {
 	for i := range 100 {
 		file += fmt.Sprintf("many 60 A 192.0.2.%d\n", i)
 	}
-	z, _, err := zone.Load(strings.NewReader(file), zone.ReadOptions{Origin: dns.MustParseName("example.test.")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	set, err := zone.NewSet(z)
-	if err != nil {
-		t.Fatal(err)
-	}
-	server, err := dnsserver.New(dnsserver.Options{
-		Handler: dnsserver.HandlerFunc(func(dst, query []byte, from dnsserver.Client) []byte {
-			return authority.Respond(set, dst, query, from.MaxUDP)
-		}),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	l, pc := listenBoth(t)
-	ended := make(chan error, 2)
-	go func() { ended <- server.ServePacket(pc) }()
-	go func() { ended <- server.Serve(l) }()
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		defer cancel()
-		if err := server.Shutdown(ctx); err != nil {
-			t.Error(err)
-		}
-		for range 2 {
-			if err := <-ended; !errors.Is(err, dnsserver.ErrServerClosed) {
-				t.Error(err)
-			}
-		}
-	})
-	return l.Addr().String()
-}
-
-// listenBoth opens one port of TCP and UDP.
-func listenBoth(t *testing.T) (net.Listener, net.PacketConn) {
-	t.Helper()
-	h := host.NewOS(host.OSOptions{})
-	for range 20 {
-		l, err := h.Listen(t.Context(), "tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if pc, err := h.ListenPacket(t.Context(), "udp", l.Addr().String()); err == nil {
-			return l, pc
-		}
-		l.Close() // the port is free for TCP alone
-	}
-	t.Fatal("no port is free for both UDP and TCP")
-	return nil, nil
+	z := dnsservertest.Load(t, "example.test.", file)
+	return dnsservertest.Serve(t, host.NewOS(host.OSOptions{}), "127.0.0.1:0", dnsserver.Options{Handler: dnsservertest.Zones(t, z)}).String()
 }
 
 func TestAgainstOwnServer(t *testing.T) {

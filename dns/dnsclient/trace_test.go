@@ -52,6 +52,18 @@ func (w *world) serve(address, origin, file string, answer func(q, m *dns.Messag
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	w.answer(address, func(query []byte) []byte {
+		out := authority.Respond(set, nil, query, 1232)
+		if answer != nil {
+			out = changedBy(w.t, answer, query, out)
+		}
+		return out
+	})
+}
+
+// answer runs a server that answers as respond does, over UDP; nil is silence.
+func (w *world) answer(address string, respond func(query []byte) []byte) {
+	w.t.Helper()
 	h := w.net.Host(address, address)
 	w.net.Link(h, w.router, emunet.Delay(5*time.Millisecond))
 	pc, err := h.ListenPacket(w.t.Context(), "udp", ":53")
@@ -65,11 +77,7 @@ func (w *world) serve(address, origin, file string, answer func(q, m *dns.Messag
 			if err != nil {
 				return
 			}
-			out := authority.Respond(set, nil, buffer[:n], 1232)
-			if answer != nil {
-				out = changedBy(w.t, answer, buffer[:n], out)
-			}
-			if out != nil {
+			if out := respond(buffer[:n]); out != nil {
 				pc.WriteTo(out, from)
 			}
 		}

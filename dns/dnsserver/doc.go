@@ -9,7 +9,9 @@
 // memory. The connections of HTTPS are another server's: a Server is its handler.
 //
 // A StreamHandler answers with several messages, one after the other: a zone
-// transfer, of which a bounded number run, each for a bounded time.
+// transfer, of which a bounded number run, each for a bounded time. Some answers
+// of a LaterHandler take time: those behind them do not wait, and they leave when
+// they are ready; they too are bounded in number and time.
 //
 // RFCs: 1035 section 4.2 (transports), 5625 section 4.2 (responses are not
 // answered), 6891 section 6.2 (UDP sizes), 7766 (TCP), 7858 (TLS), 8484 (HTTPS).

@@ -42,7 +42,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := s.exchange(r.Context(), from)
 	defer x.End()
 	record(x, transcript.Received, query)
-	response, why := s.respond(nil, query, from)
+	response, why := s.respondHTTP(x.Context(r.Context()), query, from)
 	if why != "" {
 		recordSilence(x, &from)
 		s.refuse(w, from, why, &httpError{http.StatusInternalServerError, "There is no answer to this query."})

@@ -20,10 +20,17 @@ const (
 	DefaultMaxQueries   = 10_000   // queries on one TCP connection
 	DefaultMaxQuery     = 16 << 10 // octets of a query over TCP
 	DefaultMaxStreams   = 10       // responses of several messages at once
-	DefaultIdleTimeout  = 10 * time.Second
-	DefaultWriteTimeout = 10 * time.Second
+	DefaultMaxPending   = 1000     // later answers at once over UDP, and as many over all else
+	// DefaultMaxPendingClient and DefaultMaxPendingConn are for those of one
+	// client, and of one connection.
+	DefaultMaxPendingClient = 200
+	DefaultMaxPendingConn   = 32
+	DefaultIdleTimeout      = 10 * time.Second
+	DefaultWriteTimeout     = 10 * time.Second
 	// DefaultStreamTimeout is for all messages of a response.
 	DefaultStreamTimeout = 30 * time.Minute
+	// DefaultPendingTimeout is for one later answer.
+	DefaultPendingTimeout = 30 * time.Second
 )
 
 // ErrServerClosed is what Serve and ServePacket return after Shutdown.
@@ -84,7 +91,8 @@ type Handler interface {
 	// Respond appends the response to a query behind dst and returns the longer
 	// dst; when it returns dst as it was, nothing is sent. Query is at least a
 	// header, with QR clear. Neither slice may be kept. While it runs, other
-	// queries of the same UDP socket or connection wait.
+	// queries of the same UDP socket or connection wait: what takes time is for a
+	// LaterHandler.
 	Respond(dst, query []byte, from Client) []byte
 }
 
@@ -134,6 +142,7 @@ const (
 	RefusedQueries  Refusal = "queries"  // Options.MaxQueries: answered as far as that
 	RefusedSize     Refusal = "size"     // Options.MaxQuery
 	RefusedStreams  Refusal = "streams"  // Options.MaxStreams
+	RefusedPending  Refusal = "pending"  // Options.MaxPending or MaxPendingClient
 	RefusedIdle     Refusal = "idle"     // Options.IdleTimeout
 	RefusedWrite    Refusal = "write"    // Options.WriteTimeout, or the client is gone
 	RefusedTLS      Refusal = "tls"      // the handshake of TLS failed, or took longer than Options.IdleTimeout
@@ -163,6 +172,18 @@ type Options struct {
 	MaxStreams    int           // responses of several messages at once, as zone transfers are; more get SERVFAIL
 	StreamTimeout time.Duration // for all messages of one; WriteTimeout counts for each
 
+	// MaxPending is how many answers of a LaterHandler are worked out at once of
+	// queries over UDP, where addresses may be forged, and as many of others;
+	// MaxPendingClient how many of either are of one client: an IPv4 address, or
+	// the /64 of an IPv6 address. A query over UDP past them is dropped, and comes
+	// again; others get SERVFAIL.
+	MaxPending       int
+	MaxPendingClient int
+	// MaxPendingConn is how many answers of one connection are worked out, or wait
+	// to leave. While there are as many, nothing more is read.
+	MaxPendingConn int
+	PendingTimeout time.Duration // until the context of a later answer ends
+
 	// Quiet says of which clients nothing is recorded or counted and to whom Rate
 	// does not apply: a service that asks itself whether it is well, also while
 	// it is flooded. It is asked for each datagram and for the first query of a
@@ -184,18 +205,21 @@ func (o Options) withDefaults() Options {
 	def(&o.MaxQueries, DefaultMaxQueries)
 	def(&o.MaxQuery, DefaultMaxQuery)
 	def(&o.MaxStreams, DefaultMaxStreams)
+	def(&o.MaxPending, DefaultMaxPending)
+	def(&o.MaxPendingClient, DefaultMaxPendingClient)
+	def(&o.MaxPendingConn, DefaultMaxPendingConn)
 	o.MaxUDPQuery = max(o.MaxUDPQuery, dns.MinUDPSize)
 	o.MaxUDPSize = max(o.MaxUDPSize, dns.MinUDPSize)
 	o.MaxQuery = min(max(o.MaxQuery, dns.HeaderLen), dns.MaxMessageLen)
-	if o.IdleTimeout <= 0 {
-		o.IdleTimeout = DefaultIdleTimeout
+	within := func(v *time.Duration, d time.Duration) {
+		if *v <= 0 {
+			*v = d
+		}
 	}
-	if o.WriteTimeout <= 0 {
-		o.WriteTimeout = DefaultWriteTimeout
-	}
-	if o.StreamTimeout <= 0 {
-		o.StreamTimeout = DefaultStreamTimeout
-	}
+	within(&o.IdleTimeout, DefaultIdleTimeout)
+	within(&o.WriteTimeout, DefaultWriteTimeout)
+	within(&o.StreamTimeout, DefaultStreamTimeout)
+	within(&o.PendingTimeout, DefaultPendingTimeout)
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}

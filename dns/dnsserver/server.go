@@ -24,6 +24,11 @@ type Server struct {
 	single  sync.Pool    // of *Answers, for queries that come one by one
 	streams atomic.Int64 // responses of several messages that are being sent
 	groups  sync.Map     // *batch.Group by address, of sockets that share it
+
+	later   LaterHandler    // Options.Handler, where it is one
+	pending [2]places       // of later answers: over UDP, and over all else
+	ctx     context.Context // of later answers; ends with the patience of Shutdown
+	cancel  context.CancelFunc
 }
 
 // New makes a server that serves nothing yet.
@@ -32,18 +37,29 @@ func New(opts Options) (*Server, error) {
 		return nil, errors.New("dnsserver: no handler")
 	}
 	opts = opts.withDefaults()
-	return &Server{opts: opts, loop: serve.New(serve.Options{
+	s := &Server{opts: opts}
+	s.later, _ = opts.Handler.(LaterHandler)
+	for i := range s.pending {
+		s.pending[i] = places{most: opts.MaxPending, each: opts.MaxPendingClient}
+	}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.loop = serve.New(serve.Options{
 		Name: "dnsserver", Closed: ErrServerClosed, Log: opts.Log, MaxConns: opts.MaxConns, Guard: opts.Guard,
 		Refused:  func(_ net.Conn, why serve.Refusal) { opts.Metrics.Refused(TCP, Refusal(why), 1) },
 		Panicked: func(network string, _ any) { opts.Metrics.Panic(transportOf(network)) },
-	})}, nil
+	})
+	return s, nil
 }
 
 // Shutdown takes no more queries, answers those that have been read, and
 // closes everything that is served. When ctx ends first, connections are
-// closed as they are and its error is returned. Either way every Serve and
-// ServePacket has returned when Shutdown does.
-func (s *Server) Shutdown(ctx context.Context) error { return s.loop.Shutdown(ctx) }
+// closed as they are, the contexts of later answers end, and its error is
+// returned. Either way every Serve and ServePacket has returned when Shutdown
+// does.
+func (s *Server) Shutdown(ctx context.Context) error {
+	defer context.AfterFunc(ctx, s.cancel)()
+	return s.loop.Shutdown(ctx)
+}
 
 // unfit says why a message is not given to the handler; "" when it is.
 func (s *Server) unfit(query []byte, from Client) Refusal {
@@ -61,7 +77,11 @@ func (s *Server) unfit(query []byte, from Client) Refusal {
 // respond has the handler answer one query. It returns dst as it was, and why,
 // when nothing is to be sent.
 func (s *Server) respond(dst, query []byte, from Client) ([]byte, Refusal) {
-	out := s.opts.Handler.Respond(dst, query, from)
+	return s.fitting(dst, s.opts.Handler.Respond(dst, query, from), query, from)
+}
+
+// fitting looks at what a handler has put behind dst.
+func (s *Server) fitting(dst, out, query []byte, from Client) ([]byte, Refusal) {
 	switch size := len(out) - len(dst); {
 	case size < dns.HeaderLen:
 		return dst, RefusedSilent

@@ -28,7 +28,7 @@ func (s *streamer) Stream(query []byte, from Client) (iter.Seq2[[]byte, error], 
 	if err != nil || from.Transport == UDP || q.Question[0].Type != dns.TypeAXFR {
 		return nil, false
 	}
-	messages := s.messages(query)
+	messages := s.messages(bytes.Clone(query))
 	return func(yield func([]byte, error) bool) {
 		defer s.left.Add(1)
 		messages(yield)
@@ -78,7 +78,8 @@ func readNumbered(t testing.TB, conn net.Conn, id uint16, count int) {
 	}
 }
 
-// TestStreamBetweenQueries: queries before and after a transfer, all sent at once, have their answers in order.
+// TestStreamBetweenQueries: queries before and after two transfers, all sent at once. The transfers come one after the
+// other; the last answer does not wait for the second.
 func TestStreamBetweenQueries(t *testing.T) {
 	t.Parallel()
 	c := &counters{}
@@ -93,12 +94,25 @@ func TestStreamBetweenQueries(t *testing.T) {
 		t.Fatal(err)
 	}
 	readNumbered(t, conn, 2, 100)
-	readNumbered(t, conn, 3, 100)
-	if wire, err := readTCP(conn); err != nil || parse(t, wire).ID != 4 || parse(t, wire).Rcode != dns.RcodeNXDomain {
-		t.Fatal(err)
+	third := 0
+	for range 101 {
+		wire, err := readTCP(conn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch m := parse(t, wire); {
+		case m.ID == 4 && m.Rcode == dns.RcodeNXDomain:
+		case m.ID != 3 || m.Answer[0].TTL != uint32(third):
+			t.Fatalf("after %d messages: %s", third, dns.Summary(m))
+		default:
+			third++
+		}
+	}
+	if third != 100 {
+		t.Errorf("%d messages", third)
 	}
 	eventually(t, "four exchanges", func() bool {
-		return c.seen() == "tcp NOERROR, tcp NOERROR, tcp NOERROR, tcp NXDOMAIN"
+		return strings.Count(c.seen(), "tcp NOERROR") == 3 && strings.Count(c.seen(), "tcp NXDOMAIN") == 1
 	})
 	// Over UDP there is no stream.
 	if wire := askUDP(t, r.udp, axfrQuery(t, 5)[2:]); parse(t, wire).Rcode != dns.RcodeRefused {
@@ -182,8 +196,8 @@ func TestStreamFails(t *testing.T) {
 			}
 		},
 	} {
-		h := newStreamer(t, messages)
-		r := start(t, Options{Handler: h})
+		c, h := &counters{}, newStreamer(t, messages)
+		r := start(t, Options{Handler: h, Metrics: c})
 		conn := dial(t, "tcp", r.tcp)
 		if _, err := conn.Write(axfrQuery(t, 1)); err != nil {
 			t.Fatal(err)
@@ -195,7 +209,23 @@ func TestStreamFails(t *testing.T) {
 			t.Errorf("%s: %x, %v", what, wire, err)
 		}
 		eventually(t, what+": the slot is free", func() bool { return r.streams.Load() == 0 && h.left.Load() == 1 })
+		if (c.panicked() == 1) != (what == "panic") || c.count(RefusedIdle) > 0 {
+			t.Errorf("%s: %d panics, %v", what, c.panicked(), c.refused)
+		}
 	}
+}
+
+// TestStreamOfAnError: it counts by the code of its first message.
+func TestStreamOfAnError(t *testing.T) {
+	t.Parallel()
+	c := &counters{}
+	r := start(t, Options{Metrics: c, Handler: newStreamer(t, func(query []byte) iter.Seq2[[]byte, error] {
+		return func(yield func([]byte, error) bool) { yield(failure(nil, query, dns.RcodeNotAuth), nil) }
+	})})
+	conn := dial(t, "tcp", r.tcp)
+	send(t, conn, axfrQuery(t, 1))
+	wantIDs(t, conn, "1 NOTAUTH")
+	eventually(t, "it is counted", func() bool { return c.seen() == "tcp NOTAUTH" })
 }
 
 func TestEmptyStream(t *testing.T) {

@@ -18,8 +18,11 @@ import (
 
 const (
 	smallBuffer = 512      // octets that an idle connection holds
-	maxPending  = 16 << 10 // octets of responses after which they are sent, though more queries wait
+	maxUnsent   = 16 << 10 // octets of responses after which they are sent, though more queries wait
 )
+
+// deaf is what a transcript says of a client that does not read.
+const deaf = "closed: the client does not take its responses"
 
 // Serve answers the queries on the connections of l, until Shutdown; it then
 // returns ErrServerClosed, and otherwise l's error. It closes l, and returns
@@ -43,6 +46,7 @@ type session struct {
 	end     int
 	out     []byte // responses, each behind its length
 	queries int
+	aside   *aside // nil while nothing goes on beside the goroutine that reads
 }
 
 func (s *Server) begin(conn net.Conn, transport Transport) *session {
@@ -58,9 +62,10 @@ func (s *Server) begin(conn net.Conn, transport Transport) *session {
 // End is called when the connection is closed.
 func (c *session) End() { c.x.End() }
 
-// Run reads queries and answers them in order, until the client ends, a limit
-// is reached, or the server stops.
+// Run reads queries and answers them, those of a LaterHandler and transfers
+// aside, until the client ends, a limit is reached, or the server stops.
 func (c *session) Run() {
+	defer c.abandon()
 	for {
 		query, err := c.next()
 		if err != nil {
@@ -71,7 +76,7 @@ func (c *session) Run() {
 			return
 		}
 		if c.queries++; c.queries >= c.opts.MaxQueries {
-			if c.flush() {
+			if c.settle() {
 				c.note(RefusedQueries, fmt.Sprintf("closed after %d queries", c.queries))
 				serve.Linger(c.conn)
 			}
@@ -79,7 +84,7 @@ func (c *session) Run() {
 		}
 		// Responses to queries that wait already leave together (RFC 7766
 		// section 6.2.1.1).
-		if (!c.another() || len(c.out) >= maxPending) && !c.flush() {
+		if (!c.another() || len(c.out) >= maxUnsent) && !c.flush() {
 			return
 		}
 	}
@@ -90,10 +95,13 @@ var errTooLong = errors.New("query too long")
 // next gives the next query. It is whole within Options.IdleTimeout, or an
 // error.
 func (c *session) next() ([]byte, error) {
+	if c.aside != nil && c.aside.stopped.Load() {
+		return nil, errStopped
+	}
 	if query, err := c.buffered(); query != nil || err != nil {
 		return query, err
 	}
-	if err := c.loop.Await(c.conn, c.opts.IdleTimeout); err != nil {
+	if err := c.await(c.opts.IdleTimeout); err != nil {
 		return nil, err
 	}
 	for {
@@ -102,6 +110,9 @@ func (c *session) next() ([]byte, error) {
 		c.end += n
 		if query, err := c.buffered(); query != nil || err != nil {
 			return query, err
+		}
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			err = c.silent(err)
 		}
 		if err != nil {
 			if c.start < c.end && errors.Is(err, io.EOF) {
@@ -175,8 +186,12 @@ func (c *session) answer(query []byte) bool {
 	record(c.x, transcript.Received, query)
 	why := c.unfit(query, c.from)
 	if why == "" {
-		if messages, ok := c.messagesFor(query); ok {
-			return c.streamed(query, messages)
+		from := c.from.apart()
+		if messages := c.messagesFor(query, from); messages != nil {
+			return c.streamed(query, from, messages)
+		}
+		if c.isLater(query, c.from) {
+			return c.answerLater(query)
 		}
 	}
 	at := len(c.out)
@@ -192,7 +207,7 @@ func (c *session) answer(query []byte) bool {
 	if size == 0 {
 		c.out = c.out[:at]
 		// A message that is no query: whoever sends it speaks something else.
-		if c.flush() {
+		if c.settle() {
 			c.line("closed: the client sent what is not answered")
 		}
 		return false
@@ -216,16 +231,15 @@ func (c *session) flush() bool {
 	if len(c.out) == 0 {
 		return true
 	}
-	err := c.conn.SetWriteDeadline(time.Now().Add(c.opts.WriteTimeout))
-	if err == nil {
-		_, err = c.conn.Write(c.out)
-	}
-	if cap(c.out) > maxPending {
+	err := c.write(c.out, time.Time{})
+	if cap(c.out) > maxUnsent {
 		c.out = nil
 	}
 	c.out = c.out[:0]
 	if err != nil {
-		c.note(RefusedWrite, "closed: the client does not take its responses")
+		if !errors.Is(err, errLost) { // which was noted
+			c.note(RefusedWrite, deaf)
+		}
 		return false
 	}
 	return true
@@ -233,7 +247,7 @@ func (c *session) flush() bool {
 
 // ended says goodbye after a read that failed.
 func (c *session) ended(err error) {
-	if !c.flush() {
+	if isGone(err) || !c.settle() {
 		return
 	}
 	switch {
@@ -253,6 +267,17 @@ func (c *session) ended(err error) {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		c.note(RefusedIdle, fmt.Sprintf("closed: no query for %v", c.opts.IdleTimeout))
 	}
+}
+
+// isGone says whether a read has failed because there is no connection any more.
+// A client that ends its side still has its answers, as does one that is to go.
+func isGone(err error) bool {
+	for _, there := range []error{io.EOF, io.ErrUnexpectedEOF, os.ErrDeadlineExceeded, errTooLong, errStopped} {
+		if errors.Is(err, there) {
+			return false
+		}
+	}
+	return true
 }
 
 func (c *session) note(why Refusal, text string) {

@@ -263,6 +263,78 @@ func TestTCPIdle(t *testing.T) {
 	eventually(t, "three are counted", func() bool { return m.count(RefusedIdle) == 3 })
 }
 
+// TestTCPLongQueryInPieces: what is wrong is known with the length, and said once the header is there.
+func TestTCPLongQueryInPieces(t *testing.T) {
+	t.Parallel()
+	r := start(t, Options{MaxQuery: 100})
+	conn := dial(t, "tcp", r.tcp)
+	query := framed(padded(t, 9, 101))
+	for _, piece := range [][]byte{query[:1], query[1:2], query[2:13], query[13:14]} {
+		wantNothing(t, conn)
+		send(t, conn, piece)
+	}
+	if wire, err := readTCP(conn); err != nil || dns.Summary(parse(t, wire)) != "answer 9 FORMERR 0/0/0" {
+		t.Fatalf("%x, %v", wire, err)
+	}
+	query[2+2] |= 0x80
+	conn = dial(t, "tcp", r.tcp)
+	send(t, conn, query)
+	if wire, err := readTCP(conn); err == nil {
+		t.Errorf("a response that is too long: %x", wire)
+	}
+	conn = dial(t, "tcp", r.tcp)
+	send(t, conn, query[:5])
+	_ = conn.(*net.TCPConn).CloseWrite()
+	if wire, err := readTCP(conn); !errors.Is(err, io.EOF) {
+		t.Errorf("after half a header: %x, %v", wire, err)
+	}
+}
+
+// writes is a listener whose connections tell how much is written at once.
+type writes struct {
+	net.Listener
+	most atomic.Int64
+}
+
+type writer struct {
+	net.Conn
+	of *writes
+}
+
+func (w *writes) Accept() (net.Conn, error) {
+	conn, err := w.Listener.Accept()
+	return writer{conn, w}, err
+}
+
+func (w writer) Write(p []byte) (int, error) {
+	w.of.most.Store(max(w.of.most.Load(), int64(len(p))))
+	return w.Conn.Write(p)
+}
+
+// TestTCPUnsent: responses to queries that wait leave together, as far as a limit.
+func TestTCPUnsent(t *testing.T) {
+	t.Parallel()
+	r := start(t, Options{})
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &writes{Listener: l}
+	r.loops++
+	go func() { r.ended <- r.Serve(w) }()
+	conn := dial(t, "tcp", l.Addr().String())
+	const each = 3236 // octets of an answer, and its length
+	send(t, conn, bytes.Repeat(framed(queryWire(t, 1, "big", dns.TypeA, nil)), 12))
+	for range 12 {
+		if wire, err := readTCP(conn); err != nil || len(wire)+2 != each {
+			t.Fatalf("%d octets, %v", len(wire), err)
+		}
+	}
+	if most := w.most.Load(); most < maxUnsent || most >= maxUnsent+each {
+		t.Errorf("%d octets in one call", most)
+	}
+}
+
 // TestTCPDeafClient: a client that asks and does not read is given up.
 func TestTCPDeafClient(t *testing.T) {
 	t.Parallel()
@@ -349,6 +421,17 @@ func TestTCPMemory(t *testing.T) {
 	c.start, c.end = len(sent), len(sent)
 	if c.makeRoom(); len(c.buf) != smallBuffer {
 		t.Errorf("%d octets while idle", len(c.buf))
+	}
+	// So is one that many responses have filled.
+	for size, kept := range map[int]bool{maxUnsent: true, maxUnsent + 1: false} {
+		server, client := net.Pipe()
+		go func() { _, _ = io.Copy(io.Discard, client) }()
+		c := s.begin(server, TCP)
+		c.out = make([]byte, size)
+		if !c.flush() || len(c.out) != 0 || (cap(c.out) > 0) != kept {
+			t.Errorf("of %d octets %d are kept", size, cap(c.out))
+		}
+		_ = server.Close()
 	}
 }
 

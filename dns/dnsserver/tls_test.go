@@ -2,14 +2,9 @@ package dnsserver
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"io"
-	"math/big"
 	"net"
 	"strings"
 	"testing"
@@ -20,36 +15,19 @@ import (
 	"github.com/network-utopia/utopia/dns"
 	"github.com/network-utopia/utopia/host"
 	"github.com/network-utopia/utopia/host/emunet"
+	"github.com/network-utopia/utopia/internal/testcert"
 	"github.com/network-utopia/utopia/transcript"
 )
 
 // certificates makes a certificate for ns1.example.test, and what trusts it.
 func certificates(t testing.TB) (server, client *tls.Config) {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), DNSNames: []string{"ns1.example.test"},
-		NotBefore: time.Unix(0, 0), NotAfter: time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC),
-		IsCA: true, BasicConstraintsValid: true,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pool := x509.NewCertPool()
-	pool.AddCert(cert)
+	c := testcert.New(t, "ns1.example.test")
 	server = &tls.Config{
-		Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}},
+		Certificates: []tls.Certificate{c.Leaf},
 		MinVersion:   tls.VersionTLS10, // which the server must not follow
 	}
-	return server, &tls.Config{RootCAs: pool, ServerName: "ns1.example.test"}
+	return server, &tls.Config{RootCAs: c.Roots, ServerName: "ns1.example.test"}
 }
 
 // secured is a server with a listener for TLS.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/network-utopia/utopia/dns"
@@ -46,6 +47,7 @@ func (s *Server) group(address net.Addr) *batch.Group {
 type reader struct {
 	*Server
 	conn    *batch.Conn
+	aside   sync.WaitGroup // later answers
 	handled []handled
 	count   tally
 	served  bool // something, since read was called
@@ -71,6 +73,9 @@ func newReader(s *Server, conn *batch.Conn) *reader {
 func (r *reader) read() error {
 	r.served = false
 	err := r.conn.Serve(r.serve)
+	if r.loop.Closing() || errors.Is(err, net.ErrClosed) {
+		r.aside.Wait() // who has been read is answered, while there is a socket
+	}
 	if r.served && !errors.Is(err, net.ErrClosed) {
 		r.opts.Log.Debug("reading datagrams was interrupted", "err", err)
 		return nil
@@ -123,6 +128,10 @@ func (r *reader) answer(q *batch.Datagram, h *handled) {
 		q.Answer = failure(q.Answer, q.Data, dns.RcodeFormErr)
 		return
 	}
+	if r.isLater(q.Data, h.from) {
+		r.answerLater(q, h)
+		return
+	}
 	answer, why := r.respond(q.Answer, q.Data, h.from)
 	q.Answer = answer
 	r.refused(h.from, why)
@@ -140,7 +149,7 @@ func (r *reader) finish(q *batch.Datagram, h *handled) {
 	default:
 		recordResponse(h.x, &h.from, q.Answer)
 		if !h.from.quiet {
-			r.count.answers.add(h.said.zone, q.Data, q.Answer, len(q.Answer))
+			r.count.answers.add(h.from.said.zone, q.Data, q.Answer, len(q.Answer))
 		}
 	}
 	h.x.End()

@@ -98,6 +98,21 @@ func TestUDPSizeLimits(t *testing.T) {
 	}
 }
 
+// TestUDPAnswerAtTheLimit: a handler may give as much as it was told, and not an octet more.
+func TestUDPAnswerAtTheLimit(t *testing.T) {
+	t.Parallel()
+	h := HandlerFunc(func(dst, query []byte, from Client) []byte {
+		size := from.MaxUDP + int(query[1])
+		return append(dst, append(failure(nil, query, dns.RcodeSuccess), make([]byte, size-dns.HeaderLen)...)...)
+	})
+	r := start(t, Options{Handler: h, MaxUDPSize: 700})
+	for id, want := range []int{700, dns.HeaderLen} {
+		if got := askUDP(t, r.udp, queryWire(t, uint16(id), "www", dns.TypeA, nil)); len(got) != want {
+			t.Errorf("%d past the limit: %d octets, want %d", id, len(got), want)
+		}
+	}
+}
+
 // TestRepliesLeaveFromTheAddressAsked: also when the socket is bound to all
 // addresses.
 func TestRepliesLeaveFromTheAddressAsked(t *testing.T) {

@@ -74,10 +74,11 @@ type Datagram struct {
 	Err error
 
 	room []byte // Answer as it is at first
+	at   int    // in the batch
 }
 
-// Conn reads batches of datagrams from a socket and answers them. It is made by [New] and belongs to one goroutine. On
-// sockets that share an address (host.ListenPackets) there is one for each.
+// Conn reads batches of datagrams from a socket and answers them. It is made by [New] and belongs to one goroutine, but
+// for [Conn.Reply]. On sockets that share an address (host.ListenPackets) there is one for each.
 type Conn struct {
 	batch []Datagram
 	got   int     // datagrams of the batch at hand that Send has not seen
@@ -110,6 +111,7 @@ func New(pc net.PacketConn, opts Options) (*Conn, error) {
 	answers := make([]byte, opts.Size*opts.MaxAnswer)
 	for i := range c.batch {
 		c.batch[i].room = answers[i*opts.MaxAnswer : i*opts.MaxAnswer : (i+1)*opts.MaxAnswer]
+		c.batch[i].at = i
 	}
 	return c, nil
 }
@@ -184,4 +186,24 @@ func (c *Conn) Send() (failed int) {
 		}
 	}
 	return failed
+}
+
+// Keep copies a datagram of the batch at hand whose answer is not ready yet, for [Conn.Reply]. Data is what was kept of
+// it, at most Options.MaxDatagram octets.
+func (c *Conn) Keep(d *Datagram) *host.Datagram {
+	if c.many != nil {
+		return c.sock.Received(d.Data, d.Remote, c.many.told(d.at))
+	}
+	kept := c.one.Clone()
+	kept.Data = kept.Data[:len(d.Data)]
+	return kept
+}
+
+// Reply answers a datagram that was kept, from the address that it was sent to. It may be called by any goroutine, also
+// while Serve runs. Write deadlines of the socket hold.
+func (c *Conn) Reply(d *host.Datagram, answer []byte) error {
+	if err := c.sock.Reply(d, answer); err != nil {
+		return fmt.Errorf("batch: %w", err)
+	}
+	return nil
 }

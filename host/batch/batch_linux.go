@@ -181,8 +181,13 @@ func (s *system) read(i int, d *Datagram) {
 	size := int(m.Len)
 	d.Data, d.Cut = s.buffers[at:at+size:at+size], m.Hdr.Flags&unix.MSG_TRUNC != 0
 	d.Remote = s.remote(&s.addresses[i])
-	told := i * s.control
-	d.Local = s.sock.Asked(s.controls[told : told+int(m.Hdr.Controllen)])
+	d.Local = s.sock.Asked(s.told(i))
+}
+
+// told gives the control messages that came with the i-th message.
+func (s *system) told(i int) []byte {
+	at := i * s.control
+	return s.controls[at : at+int(s.in[i].Hdr.Controllen)]
 }
 
 // remote reads an address as package net does.

@@ -16,4 +16,5 @@ func newSystem(*net.UDPConn, *host.DatagramSocket, Options) (*system, error) { r
 func (*system) serve(func(int)) error { return nil }
 func (*system) read(int, *Datagram)   {}
 func (*system) queue(int, []byte)     {}
+func (*system) told(int) []byte       { return nil }
 func (*system) send([]Datagram)       {}

@@ -210,8 +210,11 @@ func TestRepliesLeaveFromTheAddressAsked(t *testing.T) {
 				conns = append(conns, conn)
 			}
 			seen := 0
+			var kept []*host.Datagram
 			serve(t, pc, b, func(batch []Datagram) bool {
-				for _, d := range batch {
+				for i := range batch {
+					d := &batch[i]
+					kept = append(kept, b.Keep(d))
 					if got := d.Remote.String() + " to " + d.Local.String(); got != string(d.Data) || !host.Answerable(d.Remote, d.Local) {
 						t.Errorf("got one from %s, want %s", got, d.Data)
 					}
@@ -220,13 +223,62 @@ func TestRepliesLeaveFromTheAddressAsked(t *testing.T) {
 				echo(batch)
 				return b.Send() == 0 && seen == len(conns)
 			})
-			for _, conn := range conns {
-				if got, want := read(t, conn), conn.LocalAddr().String()+" to "+conn.RemoteAddr().String(); got != want {
-					t.Errorf("answered %q, want %q", got, want)
+			wantOwn := func() {
+				for _, conn := range conns {
+					if got, want := read(t, conn), conn.LocalAddr().String()+" to "+conn.RemoteAddr().String(); got != want {
+						t.Errorf("answered %q, want %q", got, want)
+					}
 				}
 			}
+			wantOwn()
+			for _, d := range kept {
+				if err := b.Reply(d, d.Data); err != nil {
+					t.Error(err)
+				}
+			}
+			wantOwn()
 		})
 	}
+}
+
+// What is kept stays as it is while others are read, and is answered by whoever has it, while Serve runs.
+func TestKeep(t *testing.T) {
+	both(t, func(t *testing.T, pc net.PacketConn) {
+		c := newConn(t, pc, Options{Size: 4, MaxDatagram: 8})
+		conn := dial(t, host.AddrPort(pc.LocalAddr()))
+		go func() {
+			for i := range 3 {
+				write(t, conn, fmt.Sprintf("number %d, cut off", i)) // one batch each
+				if got := read(t, conn); got != fmt.Sprintf("number %d", i) {
+					t.Errorf("answered %q", got)
+				}
+			}
+			pc.SetReadDeadline(time.Unix(1, 0))
+		}()
+		var kept []*host.Datagram
+		err := c.Serve(func(batch []Datagram) {
+			for i := range batch {
+				d := c.Keep(&batch[i])
+				kept = append(kept, d)
+				if string(d.Data) != string(batch[i].Data) {
+					t.Errorf("kept %q of %q", d.Data, batch[i].Data)
+				}
+				go func() {
+					if err := c.Reply(d, d.Data); err != nil {
+						t.Error(err)
+					}
+				}()
+			}
+			c.Send()
+		})
+		if !errors.Is(err, os.ErrDeadlineExceeded) || len(kept) != 3 || string(kept[0].Data) != "number 0" {
+			t.Errorf("%v; %d kept", err, len(kept))
+		}
+		pc.Close()
+		if err := c.Reply(kept[0], []byte("late")); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("after the end: %v", err)
+		}
+	})
 }
 
 // A datagram that went to many at once is not answered by each.

@@ -45,6 +45,89 @@ func TestConnectionsAreNetConns(t *testing.T) {
 	}
 }
 
+// What is dialled from one of several addresses leaves from there, on an emulated host as on the operating system's.
+func TestDialFrom(t *testing.T) {
+	t.Parallel()
+	n := New(1)
+	defer n.Close()
+	router, server, many := n.Router("router"), n.Host("server", "198.51.100.1", "2001:db8::1"), n.Host("many", "192.0.2.1", "192.0.2.2", "2001:db8:1::1", "2001:db8:1::2")
+	n.Link(server, router, Delay(ms))
+	n.Link(many, router, Delay(ms))
+	system := host.NewOS(host.OSOptions{Local: netip.MustParseAddrPort("127.0.0.9:0")})
+	for _, c := range []struct {
+		from, to host.Host
+		address  string // of to
+		local    string // "": as the host picks
+		want     string
+	}{
+		{many, server, "198.51.100.1", "192.0.2.1", "192.0.2.1"},
+		{many, server, "198.51.100.1", "192.0.2.2", "192.0.2.2"},
+		{many, server, "2001:db8::1", "2001:db8:1::1", "2001:db8:1::1"},
+		{many, server, "2001:db8::1", "2001:db8:1::2", "2001:db8:1::2"},
+		{many, server, "198.51.100.1", "0.0.0.0", "192.0.2.1"},
+		{many, server, "198.51.100.1", "", "192.0.2.1"},
+		{plainHost{many}, server, "198.51.100.1", "192.0.2.2", "192.0.2.1"}, // a host that cannot
+		{system, system, "127.0.0.1", "127.0.0.3", "127.0.0.3"},
+		{system, system, "127.0.0.1", "", "127.0.0.9"},
+	} {
+		local, _ := netip.ParseAddr(c.local)
+		for _, network := range []string{"udp", "tcp"} {
+			at := net.JoinHostPort(c.address, "0")
+			if got := seenFrom(t, c.from, c.to, network, at, local); got != c.want {
+				t.Errorf("%s to %s from %q: %s, want %s", network, c.address, c.local, got, c.want)
+			}
+		}
+	}
+	for from, to := range map[string]string{"192.0.2.1": "[2001:db8::1]:9", "127.0.0.1": "198.51.100.1:9", "198.51.100.1": "198.51.100.1:9"} {
+		if _, err := many.DialFrom(t.Context(), netip.MustParseAddr(from), "udp", to); err == nil {
+			t.Errorf("from %s to %s", from, to)
+		}
+	}
+}
+
+// plainHost is a host that does not let callers pick.
+type plainHost struct{ host.Host }
+
+// seenFrom is the address that a peer sees.
+func seenFrom(t *testing.T, from, to host.Host, network, address string, local netip.Addr) string {
+	t.Helper()
+	dial := func(at net.Addr) net.Conn {
+		conn, err := host.DialFrom(t.Context(), from, local, network, at.String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := conn.Write([]byte("who?")); err != nil {
+			t.Fatal(err)
+		}
+		return conn
+	}
+	if network == "udp" {
+		pc, err := to.ListenPacket(t.Context(), network, address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer pc.Close()
+		defer dial(pc.LocalAddr()).Close()
+		_, peer, err := pc.ReadFrom(make([]byte, 9))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return host.AddrPort(peer).Addr().String()
+	}
+	l, err := to.Listen(t.Context(), network, address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	defer dial(l.Addr()).Close()
+	conn, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	return host.AddrPort(conn.RemoteAddr()).Addr().String()
+}
+
 // The same calls on an emulated host and on the operating system's give the same errors.
 func TestErrorsAreTheSystems(t *testing.T) {
 	shape := func(err error) string {
@@ -100,6 +183,14 @@ func TestErrorsAreTheSystems(t *testing.T) {
 		},
 		"not ours, datagrams": func(h host.Host) error {
 			_, err := h.ListenPacket(background, "udp", "192.0.2.77:0")
+			return err
+		},
+		"from what is not ours": func(h host.Host) error {
+			_, err := host.DialFrom(background, h, netip.MustParseAddr("192.0.2.77"), "udp", "127.0.0.1:9")
+			return err
+		},
+		"from what is not ours, a stream": func(h host.Host) error {
+			_, err := host.DialFrom(background, h, netip.MustParseAddr("192.0.2.77"), "tcp", "127.0.0.1:9")
 			return err
 		},
 		"no network":      func(h host.Host) error { _, err := h.Dial(background, "sctp", "127.0.0.1:9"); return err },

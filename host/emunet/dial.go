@@ -26,11 +26,7 @@ type dialing struct {
 func (d *dialing) order() rank { return rank{kind: 2, peer: d.to} }
 
 // dialStream opens a connection and waits for it.
-func (h *Host) dialStream(ctx context.Context, to netip.AddrPort) (*stream, error) {
-	from, err := h.toward(to.Addr())
-	if err != nil {
-		return nil, err
-	}
+func (h *Host) dialStream(ctx context.Context, from netip.Addr, to netip.AddrPort) (*stream, error) {
 	if to.Port() == 0 {
 		return nil, syscall.ECONNREFUSED
 	}

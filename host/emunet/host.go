@@ -5,6 +5,7 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"syscall"
 	"time"
@@ -306,6 +307,11 @@ func (h *Host) ListenPacket(ctx context.Context, network, address string) (net.P
 // Dial connects: over "tcp" in a round trip, over "udp" at once. Without an earlier deadline it gives up after
 // [host.DefaultDialTimeout].
 func (h *Host) Dial(ctx context.Context, network, address string) (net.Conn, error) {
+	return h.DialFrom(ctx, netip.Addr{}, network, address)
+}
+
+// DialFrom is Dial from an address of the host's (host.SourceDialer).
+func (h *Host) DialFrom(ctx context.Context, from netip.Addr, network, address string) (net.Conn, error) {
 	remote, err := parse(network, address)
 	if err != nil {
 		return nil, opError("dial", network, nil, err)
@@ -314,7 +320,7 @@ func (h *Host) Dial(ctx context.Context, network, address string) (net.Conn, err
 	defer h.net.settle()
 	var first error
 	for _, to := range remote.dialled() {
-		c, err := h.dial(ctx, network, to)
+		c, err := h.dial(ctx, from, network, to)
 		if err == nil {
 			return c, nil
 		}
@@ -325,18 +331,28 @@ func (h *Host) Dial(ctx context.Context, network, address string) (net.Conn, err
 	return nil, first
 }
 
-func (h *Host) dial(ctx context.Context, network string, to netip.AddrPort) (net.Conn, error) {
+func (h *Host) dial(ctx context.Context, from netip.Addr, network string, to netip.AddrPort) (net.Conn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, ctxError(err)
 	}
+	switch picked, err := h.toward(to.Addr()); {
+	case err != nil:
+		return nil, err
+	case !from.IsValid(), from.IsUnspecified():
+		from = picked
+	case from.IsLoopback() && !to.Addr().IsLoopback():
+		return nil, os.NewSyscallError("connect", syscall.EINVAL)
+	case !h.has(from) || from.Is4() != to.Addr().Is4():
+		return nil, os.NewSyscallError("bind", syscall.EADDRNOTAVAIL)
+	}
 	if isUDP(network) {
-		c, err := h.connect(to)
+		c, err := h.connect(from, to)
 		if err != nil {
 			return nil, err
 		}
 		return c, nil
 	}
-	s, err := h.dialStream(ctx, to)
+	s, err := h.dialStream(ctx, from, to)
 	if err != nil {
 		return nil, err
 	}

@@ -71,11 +71,7 @@ func (h *Host) takenUDP(l place) bool {
 }
 
 // connect is Dial for datagrams.
-func (h *Host) connect(to netip.AddrPort) (*packetConn, error) {
-	from, err := h.toward(to.Addr())
-	if err != nil {
-		return nil, err
-	}
+func (h *Host) connect(from netip.Addr, to netip.AddrPort) (*packetConn, error) {
 	l := place{addr: from}
 	port, ok := h.pick(func(port uint16) bool { return !h.takenUDP(place{addr: from, port: port}) })
 	if !ok {

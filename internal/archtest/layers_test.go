@@ -20,7 +20,7 @@ var layers = []layer{
 		"host", "host/batch", "host/emunet", "host/emunet/tcp", "host/pcapng", "transcript", "transcript/pcap", "crlf",
 		"internal/config", "internal/supervise", "internal/guard", "internal/control", "internal/listen",
 		"internal/state/store", "internal/state/store/storetest", "internal/state/disk", "internal/state/disk/disktest",
-		"internal/state/blob", "internal/state/blob/blobtest", "internal/crashtest", "internal/leftout",
+		"internal/state/blob", "internal/state/blob/blobtest", "internal/crashtest", "internal/leftout", "internal/testcert",
 	}},
 	{1, "vocabulary", []string{
 		"dns", "ftp", "mail/message", "mail/sasl", "mail/smtp", "mail/pop3", "mail/imap",
@@ -31,7 +31,7 @@ var layers = []layer{
 		"torrent/picker", "torrent/choker", "ring",
 	}},
 	{3, "wires", []string{
-		"host/serve", "dns/querylog", "dns/dnsserver", "dns/dnsclient", "web/http1", "web/static", "web/proxy", "web/webclient",
+		"host/serve", "dns/querylog", "dns/dnsserver", "dns/dnsserver/dnsservertest", "dns/dnsclient", "web/http1", "web/static", "web/proxy", "web/webclient",
 		"ftp/ftpserver", "ftp/ftpclient", "mail/smtpserver", "mail/smtpclient", "mail/pop3server", "mail/pop3client",
 		"mail/imapserver", "mail/imapclient", "torrent/tracker", "torrent/dht", "torrent/swarm", "ring/ringnode",
 		"socket",
@@ -63,7 +63,7 @@ var within = map[string][]string{
 	"internal/state/blob/blobtest":   {"internal/state/blob"},
 	"lab":                            {"internal/app", "host/...", "transcript"},
 	// Servers for tests on an emulated internet: instances, and the name servers above them.
-	"internal/app/apptest": {"internal/app", "host/...", "dns/zone", "dns/authority", "dns/dnsserver"},
+	"internal/app/apptest": {"internal/app", "host/...", "dns/dnsserver", "dns/dnsserver/dnsservertest"},
 	// The doors reach the house through its root, the control socket and the rooms that are clients.
 	"cmd/utopia": {"internal/app", "internal/control", "lab", "host", "host/...", "transcript", "transcript/...", "dns",
 		"dns/dnsclient", "dns/querylog", "web/webclient", "ftp/ftpclient", "mail/...", "torrent/...", "ring/ringnode", "socket"},

@@ -4,7 +4,6 @@ package apptest
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -14,9 +13,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/network-utopia/utopia/dns/authority"
 	"github.com/network-utopia/utopia/dns/dnsserver"
-	"github.com/network-utopia/utopia/dns/zone"
+	"github.com/network-utopia/utopia/dns/dnsserver/dnsservertest"
 	"github.com/network-utopia/utopia/host/emunet"
 	"github.com/network-utopia/utopia/internal/app"
 )
@@ -86,48 +84,12 @@ func put(t testing.TB, dir, name, content string) {
 	}
 }
 
-// ServeZone runs a name server on a host until the test ends, over UDP and TCP on port 53, with the zone that a master
-// file (RFC 1035 section 5) holds: the root, or a top-level domain. The file says its $ORIGIN.
-func ServeZone(t testing.TB, h *emunet.Host, master string) {
+// ServeZone runs a name server on a host until the test ends, over UDP and TCP on port 53, with a zone, such as the root
+// or a top-level domain, that a master file (RFC 1035 section 5) holds.
+func ServeZone(t testing.TB, h *emunet.Host, origin, master string) {
 	t.Helper()
-	z, _, err := zone.Load(strings.NewReader(master), zone.ReadOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	set, err := zone.NewSet(z)
-	if err != nil {
-		t.Fatal(err)
-	}
-	server, err := dnsserver.New(dnsserver.Options{
-		Handler: dnsserver.HandlerFunc(func(dst, query []byte, from dnsserver.Client) []byte {
-			return authority.Respond(set, dst, query, from.MaxUDP)
-		}),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx := context.Background()
-	packets, err := h.ListenPacket(ctx, "udp", ":53")
-	if err != nil {
-		t.Fatal(err)
-	}
-	listener, err := h.Listen(ctx, "tcp", ":53")
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan error, 2)
-	go func() { done <- server.ServePacket(packets) }()
-	go func() { done <- server.Serve(listener) }()
-	t.Cleanup(func() {
-		if err := server.Shutdown(ctx); err != nil {
-			t.Error(err)
-		}
-		for range 2 {
-			if err := <-done; !errors.Is(err, dnsserver.ErrServerClosed) {
-				t.Error(err)
-			}
-		}
-	})
+	z := dnsservertest.Load(t, origin, master)
+	dnsservertest.Serve(t, h, ":53", dnsserver.Options{Handler: dnsservertest.Zones(t, z)})
 }
 
 // Browser is an HTTP client on a host, whose connections end with the test.

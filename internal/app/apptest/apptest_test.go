@@ -86,8 +86,7 @@ func TestTwoDomains(t *testing.T) {
 		for _, h := range []*emunet.Host{root, a, b, visitor} {
 			n.Link(h, isp, emunet.Rate(100*emunet.Mbit), emunet.Delay(10*ms))
 		}
-		apptest.ServeZone(t, root, `$ORIGIN .
-$TTL 1d
+		apptest.ServeZone(t, root, ".", `$TTL 1d
 @ SOA a.root-servers.test. nobody.invalid. 1 1h 1h 1w 1h
 @ NS a.root-servers.test.
 a.root-servers.test. A 198.41.0.4
@@ -260,7 +259,7 @@ func TestNamesOfAddresses(t *testing.T) {
 		for _, a := range []string{"198.18.0.1", "2001:2::1", "10.99.0.1"} {
 			reverse[a], _ = dnsclient.ReverseName(netip.MustParseAddr(a))
 		}
-		apptest.ServeZone(t, root, "$ORIGIN .\n$TTL 1d\n@ SOA a.root-servers.test. nobody.invalid. 1 1h 1h 1w 1h\n@ NS a.root-servers.test.\n"+
+		apptest.ServeZone(t, root, ".", "$TTL 1d\n@ SOA a.root-servers.test. nobody.invalid. 1 1h 1h 1w 1h\n@ NS a.root-servers.test.\n"+
 			"a.root-servers.test. A 198.41.0.4\na.test. NS ns1.a.test.\nns1.a.test. A 198.18.0.1\n"+
 			reverse["198.18.0.1"].String()+" NS ns1.a.test.\n"+reverse["2001:2::1"].String()+" NS ns1.a.test.\n")
 		apptest.Start(t, server, apptest.Site{Domain: "a.test", Settings: "dns.reverse = true"})

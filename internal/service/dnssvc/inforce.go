@@ -64,7 +64,7 @@ func (f inForce) Answered(over dnsserver.Transport, a *dnsserver.Answers) {
 // counted are the refusals that neither the guard nor Answered counts.
 var counted = []dnsserver.Refusal{
 	dnsserver.RefusedShort, dnsserver.RefusedResponse, dnsserver.RefusedSource, dnsserver.RefusedSilent,
-	dnsserver.RefusedConns, dnsserver.RefusedSize,
+	dnsserver.RefusedConns, dnsserver.RefusedSize, dnsserver.RefusedPending,
 }
 
 // Refused implements dnsserver.Metrics.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"slices"
 	"sync"
@@ -13,6 +14,7 @@ import (
 	"github.com/network-utopia/utopia/dns/dnsclient"
 	"github.com/network-utopia/utopia/dns/dnsserver"
 	"github.com/network-utopia/utopia/dns/zone"
+	"github.com/network-utopia/utopia/host"
 )
 
 const (
@@ -94,8 +96,8 @@ func (st *state) targets(m *made) []Server {
 	all := slices.Clone(m.policy.Notify)
 	ns, _ := m.zone.Top().RRset(dns.TypeNS)
 	for _, data := range ns.Data {
-		if host := dns.Name(data); !host.Equal(m.zone.SOA().MName) {
-			for _, a := range st.addressesOf(host) {
+		if name := dns.Name(data); !name.Equal(m.zone.SOA().MName) {
+			for _, a := range st.addressesOf(name) {
 				all = append(all, Server{Address: netip.AddrPortFrom(a, StandardPort)})
 			}
 		}
@@ -111,12 +113,12 @@ func (st *state) targets(m *made) []Server {
 }
 
 // addressesOf gives the addresses that our zones have for a host.
-func (st *state) addressesOf(host dns.Name) (all []netip.Addr) {
-	z := st.set.Find(host)
+func (st *state) addressesOf(name dns.Name) (all []netip.Addr) {
+	z := st.set.Find(name)
 	if z == nil {
 		return nil
 	}
-	node, _ := z.At(host)
+	node, _ := z.At(name)
 	for _, t := range [...]dns.Type{dns.TypeA, dns.TypeAAAA} {
 		set, _ := node.RRset(t)
 		for _, data := range set.Data {
@@ -180,7 +182,7 @@ func sleep(ctx context.Context, d time.Duration) bool {
 
 // client makes a client whose messages are signed with a key, or not.
 func (st *state) client(key dns.Name) (*dnsclient.Client, error) {
-	opts := dnsclient.Options{Host: st.Host, Transcript: st.Transcript, Tries: 1}
+	opts := dnsclient.Options{Host: outgoing{st.Host, st.Addresses}, Transcript: st.Transcript, Tries: 1}
 	if key != "" {
 		k, ok := st.key(key)
 		if !ok {
@@ -189,6 +191,37 @@ func (st *state) client(key dns.Name) (*dnsclient.Client, error) {
 		opts.TSIG = &k
 	}
 	return dnsclient.New(opts), nil
+}
+
+// outgoing is the host as other name servers see it: what they are told and asked
+// leaves from an address that is listened on, where one fits. So an address that
+// they allow, or take news from, is the one at which they know this server.
+type outgoing struct {
+	host.Host
+	addresses []netip.Addr
+}
+
+// Dial implements host.Host.
+func (o outgoing) Dial(ctx context.Context, network, address string) (net.Conn, error) {
+	return host.DialFrom(ctx, o.Host, o.toward(address), network, address)
+}
+
+// toward gives the first address that fits a peer's: of its family, and of this
+// machine, link or world as that is. The zero Addr leaves it to the system, which
+// has its way too where all addresses are listened on.
+func (o outgoing) toward(peer string) netip.Addr {
+	at, err := netip.ParseAddrPort(peer)
+	if err != nil {
+		return netip.Addr{}
+	}
+	to := at.Addr().Unmap()
+	for _, a := range o.addresses {
+		a = a.Unmap()
+		if a.Is4() == to.Is4() && !a.IsUnspecified() && a.IsLoopback() == to.IsLoopback() && a.IsLinkLocalUnicast() == to.IsLinkLocalUnicast() {
+			return a
+		}
+	}
+	return netip.Addr{}
 }
 
 // notified answers the news of a change (RFC 1996 section 3): from a primary, by

@@ -36,7 +36,7 @@ func newPair(t *testing.T, dir string, change func(*pair)) *pair {
 	n := emunet.New(1)
 	t.Cleanup(func() { _ = n.Close() })
 	router := n.Router("router")
-	p := &pair{t: t, net: n, primary: n.Host("primary", "192.0.2.53"), second: n.Host("secondary", "198.51.100.53")}
+	p := &pair{t: t, net: n, primary: n.Host("primary", "192.0.2.52", "192.0.2.53"), second: n.Host("secondary", "198.51.100.52", "198.51.100.53")}
 	watcher := n.Host("watcher", "203.0.113.9")
 	for _, h := range []*emunet.Host{p.primary, p.second, watcher} {
 		n.Link(h, router, emunet.Delay(time.Millisecond))
@@ -221,6 +221,53 @@ func TestPrimariesInTurn(t *testing.T) {
 		time.Sleep(time.Minute)
 		p.wants("from the third", "true 1")
 	})
+}
+
+// TestWhereMessagesLeaveFrom: without keys it goes by addresses, and hosts that have several send from the one at which
+// they are known.
+func TestWhereMessagesLeaveFrom(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair(t, dir, func(p *pair) {
+			p.aOptions.Zones[0].Notify[0].Key = ""
+			p.aOptions.Zones[0].TransferTo = []Access{{Network: netip.MustParsePrefix("198.51.100.53/32")}}
+			p.options.Zones[0].Primaries[0].Key = ""
+		})
+		p.start(p.a)
+		p.start(p.b)
+		time.Sleep(time.Second)
+		p.wants("after the start", "true 1")
+		p.update("a")
+		time.Sleep(time.Second)
+		p.wants("after the news", "true 2")
+	})
+}
+
+func TestOutgoing(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ listening, peer, want string }{
+		{"192.0.2.1 192.0.2.2 2001:db8::1", "203.0.113.1:53", "192.0.2.1"},
+		{"192.0.2.1 192.0.2.2 2001:db8::1", "[2001:db8::9]:53", "2001:db8::1"},
+		{"192.0.2.1", "[2001:db8::9]:53", ""},
+		{"192.0.2.1", "[::ffff:203.0.113.1]:53", "192.0.2.1"},
+		{"0.0.0.0 ::", "203.0.113.1:53", ""},
+		{":: 192.0.2.1", "203.0.113.1:53", "192.0.2.1"},
+		{"127.0.0.1 192.0.2.1", "203.0.113.1:53", "192.0.2.1"}, // no way leads from there
+		{"127.0.0.1", "203.0.113.1:53", ""},
+		{"192.0.2.1 127.0.0.3", "127.0.0.1:53", "127.0.0.3"},
+		{"fe80::1%eth0 2001:db8::1", "[2001:db8::9]:53", "2001:db8::1"},
+		{"fe80::1%eth0 2001:db8::1", "[fe80::2%eth0]:53", "fe80::1%eth0"},
+		{"192.0.2.1", "ns1.example.test:53", ""},
+	} {
+		var o outgoing
+		for a := range strings.FieldsSeq(c.listening) {
+			o.addresses = append(o.addresses, netip.MustParseAddr(a))
+		}
+		want, _ := netip.ParseAddr(c.want)
+		if got := o.toward(c.peer); got != want {
+			t.Errorf("listening on %s, to %s: from %v, want %v", c.listening, c.peer, got, want)
+		}
+	}
 }
 
 // TestNotifyOfStrangers: nobody else can have a zone looked after.

@@ -2,6 +2,7 @@ package dnssvc
 
 import (
 	"bytes"
+	"context"
 	"time"
 
 	"github.com/network-utopia/utopia/dns"
@@ -38,6 +39,22 @@ func isTransfer(query []byte) bool {
 	}
 	t := dns.Type(query[i+1])<<8 | dns.Type(query[i+2])
 	return t == dns.TypeAXFR || t == dns.TypeIXFR
+}
+
+// Later implements dnsserver.LaterHandler: an update waits for a disk, and news of
+// a change for whoever changes the zones at the moment.
+func (f inForce) Later(query []byte, _ dnsserver.Client) bool {
+	opcode := dns.Opcode(query[2] >> 3 & 0xf)
+	return opcode == dns.OpcodeUpdate || opcode == dns.OpcodeNotify
+}
+
+// RespondLater implements dnsserver.LaterHandler. What has not begun when nobody
+// waits for it any more is not begun.
+func (f inForce) RespondLater(ctx context.Context, dst, query []byte, from dnsserver.Client) []byte {
+	if ctx.Err() != nil {
+		return dst
+	}
+	return f.special(f.s.current.Load(), dst, query, from, time.Now())
 }
 
 // special answers such a message. The limit on responses does not see it, so

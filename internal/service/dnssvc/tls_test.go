@@ -3,14 +3,9 @@ package dnssvc
 import (
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"io"
-	"math/big"
 	"net"
 	"net/http/httptest"
 	"net/netip"
@@ -22,52 +17,21 @@ import (
 	mdns "github.com/miekg/dns"
 
 	"github.com/network-utopia/utopia/internal/control"
+	"github.com/network-utopia/utopia/internal/testcert"
 )
 
-// issuer is a certificate for a domain that is its own root.
-type issuer struct {
-	leaf tls.Certificate
-	pool *x509.CertPool
-}
-
-func (a *issuer) GetCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-	return &a.leaf, nil
-}
-
-func newIssuer(t *testing.T, domain string) *issuer {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), DNSNames: []string{domain}, IsCA: true, BasicConstraintsValid: true,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	a := &issuer{leaf: tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pool: x509.NewCertPool()}
-	a.pool.AddCert(cert)
-	return a
-}
-
-func withTLS(a *issuer) Options {
+func withTLS(a *testcert.Certificate) Options {
 	opts := options()
-	opts.Certificates, opts.Roots = a, a.pool
+	opts.Certificates, opts.Roots = a, a.Roots
 	return opts
 }
 
 // askTLS asks a started service for an address over TLS.
-func askTLS(t *testing.T, s *Service, a *issuer, domain string) (*mdns.Msg, error) {
+func askTLS(t *testing.T, s *Service, a *testcert.Certificate, domain string) (*mdns.Msg, error) {
 	t.Helper()
 	for _, e := range s.Endpoints() {
 		if e.Protocol == "DoT" {
-			c := &mdns.Client{Net: "tcp-tls", TLSConfig: &tls.Config{RootCAs: a.pool, ServerName: domain}, Timeout: 5 * time.Second}
+			c := &mdns.Client{Net: "tcp-tls", TLSConfig: &tls.Config{RootCAs: a.Roots, ServerName: domain}, Timeout: 5 * time.Second}
 			q := new(mdns.Msg).SetQuestion("www."+domain+".", mdns.TypeA)
 			q.SetEdns0(1232, false).IsEdns0().Option = []mdns.EDNS0{&mdns.EDNS0_PADDING{Padding: make([]byte, 10)}, &mdns.EDNS0_TCP_KEEPALIVE{Code: mdns.EDNS0TCPKEEPALIVE}}
 			m, _, err := c.Exchange(q, e.Address)
@@ -80,7 +44,7 @@ func askTLS(t *testing.T, s *Service, a *issuer, domain string) (*mdns.Msg, erro
 
 func TestTLS(t *testing.T) {
 	t.Parallel()
-	a := newIssuer(t, "networkutopia.test")
+	a := testcert.New(t, "networkutopia.test")
 	s := started(t, withTLS(a))
 	m, err := askTLS(t, s, a, "networkutopia.test")
 	if err != nil || len(m.Answer) != 1 {
@@ -105,7 +69,7 @@ func TestTLS(t *testing.T) {
 
 func TestTLSEndpointsBeforeStart(t *testing.T) {
 	t.Parallel()
-	opts := withTLS(newIssuer(t, "networkutopia.test"))
+	opts := withTLS(testcert.New(t, "networkutopia.test"))
 	opts.TLSPort = 65002
 	if e := newService(t, opts).Endpoints(); len(e) != 3 || e[2] != (control.Endpoint{Protocol: "DoT", Network: "tcp", Address: "127.0.0.1:65002"}) {
 		t.Errorf("%v", e)
@@ -116,9 +80,9 @@ func TestTLSEndpointsBeforeStart(t *testing.T) {
 // dead.
 func TestCheckOverTLS(t *testing.T) {
 	t.Parallel()
-	a := newIssuer(t, "networkutopia.test")
+	a := testcert.New(t, "networkutopia.test")
 	opts := withTLS(a)
-	opts.Roots = newIssuer(t, "networkutopia.test").pool
+	opts.Roots = testcert.New(t, "networkutopia.test").Roots
 	s := started(t, opts)
 	if err := s.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "DoT") || strings.Contains(err.Error(), "UDP") {
 		t.Errorf("another root: %v", err)
@@ -137,11 +101,11 @@ func TestCheckOverTLS(t *testing.T) {
 // A reload brings certificates for another domain, without closing sockets.
 func TestReplaceOfCertificates(t *testing.T) {
 	t.Parallel()
-	first, second := newIssuer(t, "networkutopia.test"), newIssuer(t, "other.test")
+	first, second := testcert.New(t, "networkutopia.test"), testcert.New(t, "other.test")
 	opts := withTLS(first)
 	s := started(t, opts)
 	next := opts
-	next.Domain, next.Certificates, next.Roots = "other.test", second, second.pool
+	next.Domain, next.Certificates, next.Roots = "other.test", second, second.Roots
 	if !s.Replace(newService(t, next)) {
 		t.Fatal("not replaced")
 	}
@@ -173,7 +137,7 @@ func TestTLSPortTaken(t *testing.T) {
 	}
 	defer l.Close()
 	free := started(t, options())
-	opts := withTLS(newIssuer(t, "networkutopia.test"))
+	opts := withTLS(testcert.New(t, "networkutopia.test"))
 	opts.Port = netip.MustParseAddrPort(free.Endpoints()[0].Address).Port()
 	opts.TLSPort = netip.MustParseAddrPort(l.Addr().String()).Port()
 	if err := free.Stop(t.Context()); err != nil {

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/network-utopia/utopia/internal/listen"
+	"github.com/network-utopia/utopia/internal/testcert"
 )
 
 // What goes over the wire when it is not as it should be. Of net/http's own answers only the code is fixed.
@@ -271,7 +272,7 @@ func sparse(t *testing.T, size int64) (dir string) {
 }
 
 // bigClients ask for the big file in each way in which a body leaves: by sendfile, over TLS, and over HTTP/2.
-func bigClients(s *Service, a *authority) map[string]func(*testing.T) *http.Response {
+func bigClients(s *Service, a *testcert.Certificate) map[string]func(*testing.T) *http.Response {
 	ask := func(url string, h2 bool) func(*testing.T) *http.Response {
 		return func(t *testing.T) *http.Response {
 			t.Helper()

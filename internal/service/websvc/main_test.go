@@ -4,16 +4,10 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"errors"
 	"fmt"
 	"io"
-	"math/big"
 	"net"
 	"net/http"
 	"net/netip"
@@ -27,6 +21,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/network-utopia/utopia/host"
+	"github.com/network-utopia/utopia/internal/testcert"
 	"github.com/network-utopia/utopia/transcript"
 )
 
@@ -39,49 +34,10 @@ var (
 	loopback = netip.MustParseAddr("127.0.0.1")
 )
 
-// authority is a certificate for the domain and the root that signed it.
-type authority struct {
-	leaf tls.Certificate
-	pool *x509.CertPool
-}
-
-func (a *authority) GetCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-	return &a.leaf, nil
-}
-
-func newAuthority(t *testing.T) *authority {
+// newAuthority makes a certificate for the domain.
+func newAuthority(t *testing.T) *testcert.Certificate {
 	t.Helper()
-	key := func() *ecdsa.PrivateKey {
-		k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return k
-	}
-	rootKey, leafKey := key(), key()
-	root := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test root"}, NotAfter: time.Now().Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
-	}
-	leaf := &x509.Certificate{
-		SerialNumber: big.NewInt(2), NotAfter: time.Now().Add(time.Hour),
-		DNSNames: []string{domain, "www." + domain}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-	}
-	rootDER, err := x509.CreateCertificate(rand.Reader, root, root, &rootKey.PublicKey, rootKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	leafDER, err := x509.CreateCertificate(rand.Reader, leaf, root, &leafKey.PublicKey, rootKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	rootCert, err := x509.ParseCertificate(rootDER)
-	if err != nil {
-		t.Fatal(err)
-	}
-	a := &authority{leaf: tls.Certificate{Certificate: [][]byte{leafDER}, PrivateKey: leafKey}, pool: x509.NewCertPool()}
-	a.pool.AddCert(rootCert)
-	return a
+	return testcert.New(t, domain, "www."+domain, "127.0.0.1")
 }
 
 // folder makes a site of files.
@@ -149,7 +105,7 @@ func addressOf(t *testing.T, s *Service, protocol string) string {
 }
 
 // client asks the service whatever the name in a URL, verifies its certificate, and speaks HTTP/2 over TLS.
-func client(t *testing.T, s *Service, a *authority) *http.Client {
+func client(t *testing.T, s *Service, a *testcert.Certificate) *http.Client {
 	t.Helper()
 	transport := &http.Transport{
 		ForceAttemptHTTP2: true,
@@ -163,7 +119,7 @@ func client(t *testing.T, s *Service, a *authority) *http.Client {
 		},
 	}
 	if a != nil {
-		transport.TLSClientConfig = &tls.Config{RootCAs: a.pool}
+		transport.TLSClientConfig = &tls.Config{RootCAs: a.Roots}
 	}
 	t.Cleanup(transport.CloseIdleConnections)
 	return &http.Client{

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/network-utopia/utopia/internal/control"
+	"github.com/network-utopia/utopia/internal/testcert"
 )
 
 // mounted answers with what it was asked.
@@ -18,10 +19,10 @@ var mounted = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, "%s %s %s %v", r.Method, r.URL.RequestURI(), body, err)
 })
 
-func withMount(a *authority) Options {
+func withMount(a *testcert.Certificate) Options {
 	opts := Options{Mounts: []Mount{{Path: "/query", Protocol: "DoX", Handler: mounted}}}
 	if a != nil { // an interface that holds nil is not nil
-		opts.Certificates, opts.Roots = a, a.pool
+		opts.Certificates, opts.Roots = a, a.Roots
 	}
 	return opts
 }

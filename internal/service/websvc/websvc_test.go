@@ -30,7 +30,7 @@ func TestServes(t *testing.T) {
 	m := &meter{}
 	var mu sync.Mutex
 	var served []Served
-	s := start(t, Options{Certificates: a, Roots: a.pool, Meter: m, Served: func(s Served) {
+	s := start(t, Options{Certificates: a, Roots: a.Roots, Meter: m, Served: func(s Served) {
 		mu.Lock()
 		defer mu.Unlock()
 		served = append(served, s)
@@ -178,7 +178,7 @@ func TestCheck(t *testing.T) {
 	a := newAuthority(t)
 	m := &meter{}
 	recorder, ring := watched()
-	s := newService(t, Options{Certificates: a, Roots: a.pool, Meter: m, Transcript: recorder, Guard: &doorman{places: 9}})
+	s := newService(t, Options{Certificates: a, Roots: a.Roots, Meter: m, Transcript: recorder, Guard: &doorman{places: 9}})
 	if err := s.Check(t.Context()); err == nil {
 		t.Error("well before it runs")
 	}
@@ -194,7 +194,7 @@ func TestCheck(t *testing.T) {
 		}
 	}
 	// Certificates that nobody can verify are found out, and so is a server that is another's.
-	if !s.Replace(newService(t, Options{Certificates: a, Roots: newAuthority(t).pool, Guard: &doorman{places: 9}, Meter: m})) {
+	if !s.Replace(newService(t, Options{Certificates: a, Roots: newAuthority(t).Roots, Guard: &doorman{places: 9}, Meter: m})) {
 		t.Fatal("not replaced")
 	}
 	if err := s.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "HTTPS at") || strings.Contains(err.Error(), "HTTP at") {
@@ -317,7 +317,7 @@ func TestPortTaken(t *testing.T) {
 	a := newAuthority(t)
 	s := newService(t, Options{
 		Addresses: []netip.Addr{netip.MustParseAddr("127.0.0.6"), netip.MustParseAddr("127.0.0.5")}, HTTPPort: port,
-		Certificates: a, Roots: a.pool,
+		Certificates: a, Roots: a.Roots,
 	})
 	err = s.Start(t.Context())
 	var op *net.OpError

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"testing"
+	"time"
 
 	"github.com/network-utopia/utopia/internal/leftout"
 	"github.com/network-utopia/utopia/internal/state/disk"
@@ -103,5 +104,37 @@ func TestLinksOut(t *testing.T) {
 	}
 	if _, err := f.Create("in/a"); err != nil {
 		t.Errorf("through a link inside: %v", err)
+	}
+}
+
+// TestStall: what tests have hang is otherwise as any disk.
+func TestStall(t *testing.T) {
+	t.Parallel()
+	disktest.Run(t, func(t *testing.T) disk.Folder { return disktest.NewStall(open(t, t.TempDir(), disk.Options{})) })
+	s := disktest.NewStall(open(t, t.TempDir(), disk.Options{}))
+	f, err := s.Create("a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	goOn := s.Hang()
+	ended := make(chan error, 2)
+	go func() { ended <- f.Sync() }()
+	go func() { ended <- s.SyncDir(".") }()
+	for s.Waiting() < 2 {
+		time.Sleep(time.Millisecond)
+	}
+	if _, err := f.WriteAt([]byte("a"), 0); err != nil || len(ended) > 0 {
+		t.Errorf("%v; %d syncs are over", err, len(ended))
+	}
+	goOn()
+	goOn()
+	for range 2 {
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}
+	if s.Waiting() != 0 || f.Sync() != nil {
+		t.Error("it still hangs")
 	}
 }
