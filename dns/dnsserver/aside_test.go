@@ -8,6 +8,7 @@ import (
 	"iter"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -271,6 +272,9 @@ func TestAStopIsNotMissed(t *testing.T) {
 	if _, err := c.next(); !errors.Is(err, errStopped) {
 		t.Errorf("next: %v", err)
 	}
+	if err := c.silent(os.ErrDeadlineExceeded); !errors.Is(err, errStopped) {
+		t.Errorf("silent: %v", err)
+	}
 }
 
 // TestADeafClientCountsOnce, whatever it is owed.
@@ -278,18 +282,26 @@ func TestADeafClientCountsOnce(t *testing.T) {
 	t.Parallel()
 	m, p := &counters{}, newPatient(t)
 	p.answer = func(dst, query []byte) []byte { return append(dst, append(query[:12:12], make([]byte, 60_000)...)...) }
-	h := handlers{p, newStreamer(t, numbered(10_000, 60_000))}
+	goOn := make(chan struct{})
+	h := handlers{p, newStreamer(t, func(query []byte) iter.Seq2[[]byte, error] {
+		return func(yield func([]byte, error) bool) {
+			<-goOn
+			numbered(10_000, 60_000)(query)(yield)
+		}
+	})}
 	r := start(t, Options{Handler: h, Metrics: m, WriteTimeout: 100 * time.Millisecond, IdleTimeout: time.Minute})
-	for range 5 { // either may be the one that is not taken
-		conn := dial(t, "tcp", r.tcp)
-		send(t, conn, axfrQuery(t, 1), later(t, 2), later(t, 3))
-	}
-	p.release(2)
-	time.Sleep(20 * time.Millisecond)
+	// Of the first the transfer is what is not taken, of the second an answer.
+	first, second := dial(t, "tcp", r.tcp), dial(t, "tcp", r.tcp)
+	send(t, first, axfrQuery(t, 1), later(t, 2))
+	send(t, second, axfrQuery(t, 1), bytes.Repeat(later(t, 3), 500))
 	p.release(3)
-	eventually(t, "all are given up", func() bool { return r.loop.Conns() == 0 && m.count(RefusedWrite) >= 5 })
-	if n := m.count(RefusedWrite); n != 5 {
-		t.Errorf("%d are given up, of 5", n)
+	eventually(t, "the second is given up", func() bool { return m.count(RefusedWrite) == 1 })
+	close(goOn)
+	eventually(t, "the first is given up", func() bool { return m.count(RefusedWrite) >= 2 })
+	p.release(2)
+	eventually(t, "both have ended", func() bool { return r.loop.Conns() == 0 })
+	if n := m.count(RefusedWrite); n != 2 {
+		t.Errorf("%d are given up, of 2", n)
 	}
 }
 
@@ -338,9 +350,13 @@ func TestPendingTimeout(t *testing.T) {
 	h := newPatient(t)
 	r := start(t, Options{Handler: h, PendingTimeout: 50 * time.Millisecond})
 	conn, udp := dial(t, "tcp", r.tcp), dial(t, "udp", r.udp)
+	begun := time.Now()
 	send(t, conn, later(t, 1))
 	send(t, udp, later(t, 2)[2:])
 	wantIDs(t, conn, "1 SERVFAIL")
+	if took := time.Since(begun); took > 4*time.Second {
+		t.Errorf("took %v", took)
+	}
 	if got := parse(t, readUDP(t, udp, 5*time.Second)); got.ID != 2 || got.Rcode != dns.RcodeServFail {
 		t.Error(dns.Summary(got))
 	}

@@ -278,8 +278,8 @@ func TestMaxPending(t *testing.T) {
 		send(t, one, later(t, 11))
 		send(t, two, later(t, 12))
 		h.wantAsked(t, 11, 12)
-		for range DefaultMaxPendingConn { // which takes no place of the connection's either
-			send(t, two, later(t, 13))
+		send(t, two, bytes.Repeat(later(t, 13), DefaultMaxPendingConn)) // which takes no place of the connection's either
+		for range DefaultMaxPendingConn {
 			wantIDs(t, two, "13 SERVFAIL")
 		}
 		send(t, two, soon(t, 14))

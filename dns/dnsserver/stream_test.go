@@ -7,6 +7,7 @@ import (
 	"io"
 	"iter"
 	"net"
+	"net/netip"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -226,6 +227,25 @@ func TestStreamOfAnError(t *testing.T) {
 	send(t, conn, axfrQuery(t, 1))
 	wantIDs(t, conn, "1 NOTAUTH")
 	eventually(t, "it is counted", func() bool { return c.seen() == "tcp NOTAUTH" })
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.out != dns.HeaderLen || c.in != len(axfrQuery(t, 1))-2 {
+		t.Errorf("%d octets in, %d out", c.in, c.out)
+	}
+}
+
+// TestStreamOfAQuietClient is not counted.
+func TestStreamOfAQuietClient(t *testing.T) {
+	t.Parallel()
+	c := &counters{}
+	r := start(t, Options{Metrics: c, Handler: newStreamer(t, numbered(1, 10)), Quiet: func(netip.AddrPort) bool { return true }})
+	conn := dial(t, "tcp", r.tcp)
+	send(t, conn, axfrQuery(t, 1))
+	wantIDs(t, conn, "1 NOERROR")
+	r.stop(t)
+	if c.seen() != "" {
+		t.Error(c.seen())
+	}
 }
 
 func TestEmptyStream(t *testing.T) {
