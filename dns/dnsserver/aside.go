@@ -168,7 +168,7 @@ func (c *session) answerLater(query []byte) bool {
 		return true
 	}
 	before, done := a.turn(query)
-	query, from := bytes.Clone(query), c.from.apart()
+	query, from := bytes.Clone(query), c.handOver()
 	a.work.Go(func() {
 		defer func() { <-a.slots }()
 		defer places.give(client)
@@ -179,6 +179,14 @@ func (c *session) answerLater(query []byte) bool {
 		c.answerAside(query, from)
 	})
 	return true
+}
+
+// handOver gives the client to a goroutine, with room for what its handler tells:
+// the reader has room of its own from then on.
+func (c *session) handOver() Client {
+	from := c.from
+	c.from.said = &said{}
+	return from
 }
 
 // turn gives what a message waits for, nil for nothing, and what is to be closed
@@ -204,7 +212,7 @@ func (c *session) answerAside(query []byte, from Client) {
 	c.refused(why)
 	size := len(out) - 2
 	if size == 0 {
-		c.line("not answered")
+		recordSilence(c.x, &from)
 		return
 	}
 	binary.BigEndian.PutUint16(out, uint16(size))

@@ -109,8 +109,7 @@ func (r *reader) answerLater(q *batch.Datagram, h *handled) {
 		return
 	}
 	kept, of := r.conn.Keep(q), *h
-	of.from = of.from.apart()
-	h.x = nil // it goes on without the batch
+	h.x, of.from.said = nil, &of.said // it goes on without the batch
 	r.aside.Go(func() {
 		defer places.give(client)
 		one := reader{Server: r.Server, conn: r.conn}

@@ -15,10 +15,3 @@ func (c Client) Tell(zone uint32, limited bool) {
 		*c.said = said{zone, limited}
 	}
 }
-
-// apart gives the client of a query that is answered beside others: what is told
-// of it is told of it alone.
-func (c Client) apart() Client {
-	c.said = new(said)
-	return c
-}

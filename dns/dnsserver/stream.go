@@ -29,20 +29,18 @@ type StreamHandler interface {
 	Stream(query []byte, from Client) (messages iter.Seq2[[]byte, error], ok bool)
 }
 
-// messagesFor asks the handler for a stream; nil when it has one message for the
-// query.
-func (c *session) messagesFor(query []byte, from Client) iter.Seq2[[]byte, error] {
+// messagesFor asks the handler for a stream; false when it has one message for
+// the query.
+func (c *session) messagesFor(query []byte) (iter.Seq2[[]byte, error], bool) {
 	if h, ok := c.opts.Handler.(StreamHandler); ok {
-		if messages, ok := h.Stream(query, from); ok {
-			return messages
-		}
+		return h.Stream(query, c.from)
 	}
-	return nil
+	return nil, false
 }
 
 // streamed has a query answered with several messages, by a goroutine of their
 // own; false when the connection is over.
-func (c *session) streamed(query []byte, from Client, messages iter.Seq2[[]byte, error]) bool {
+func (c *session) streamed(query []byte, messages iter.Seq2[[]byte, error]) bool {
 	a := c.beside()
 	if !c.claim(a.stream) || !c.claim(a.slots) || !c.flush() {
 		return false
@@ -54,21 +52,21 @@ func (c *session) streamed(query []byte, from Client, messages iter.Seq2[[]byte,
 		c.putOff(query, RefusedStreams, fmt.Sprintf("%d transfers run, which are the most", c.opts.MaxStreams))
 		return true
 	}
-	query = bytes.Clone(query)
+	query, from := bytes.Clone(query), c.handOver()
 	a.work.Go(func() {
 		defer func() {
 			c.streams.Add(-1)
 			<-a.slots
 			<-a.stream
 		}()
-		c.stream(query, &from, messages)
+		c.stream(query, from, messages)
 	})
 	return true
 }
 
 // stream sends the messages that answer a query, or ends the connection.
-func (c *session) stream(query []byte, from *Client, messages iter.Seq2[[]byte, error]) {
-	defer c.loop.Recover("tcp", c.from.Remote)
+func (c *session) stream(query []byte, from Client, messages iter.Seq2[[]byte, error]) {
+	defer c.loop.Recover("tcp", from.Remote)
 	whole := false
 	defer func() {
 		if !whole {
@@ -91,7 +89,7 @@ func (c *session) stream(query []byte, from *Client, messages iter.Seq2[[]byte, 
 	}
 	whole = true
 	c.line(fmt.Sprintf("%d messages, %d octets", s.sent, s.octets))
-	c.answered(from, query, s.first[:], s.octets)
+	c.answered(&from, query, s.first[:], s.octets)
 }
 
 // outStream is a response in several messages.

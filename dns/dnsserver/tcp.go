@@ -38,7 +38,6 @@ type session struct {
 	conn    net.Conn
 	agreed  string // in the handshake of TLS
 	from    Client
-	said    said
 	x       *transcript.Exchange
 	small   [smallBuffer]byte
 	buf     []byte // what was read: small, or a larger one for a larger query
@@ -54,7 +53,7 @@ func (s *Server) begin(conn net.Conn, transport Transport) *session {
 	c.buf = c.small[:]
 	c.from = Client{
 		Remote: host.AddrPort(conn.RemoteAddr()), Local: host.AddrPort(conn.LocalAddr()), Transport: transport,
-		said: &c.said,
+		said: &said{},
 	}
 	return c
 }
@@ -175,7 +174,7 @@ func (c *session) makeRoom() {
 // answer puts the response to a query among those to be sent; false when the
 // connection is over.
 func (c *session) answer(query []byte) bool {
-	c.from.Time, c.said = time.Now(), said{}
+	c.from.Time, *c.from.said = time.Now(), said{}
 	if c.queries == 0 {
 		c.from.quiet = c.quiet(c.from.Remote)
 		c.x = c.exchange(context.Background(), c.from)
@@ -186,9 +185,8 @@ func (c *session) answer(query []byte) bool {
 	record(c.x, transcript.Received, query)
 	why := c.unfit(query, c.from)
 	if why == "" {
-		from := c.from.apart()
-		if messages := c.messagesFor(query, from); messages != nil {
-			return c.streamed(query, from, messages)
+		if messages, ok := c.messagesFor(query); ok {
+			return c.streamed(query, messages)
 		}
 		if c.isLater(query, c.from) {
 			return c.answerLater(query)

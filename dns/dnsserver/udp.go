@@ -149,7 +149,7 @@ func (r *reader) finish(q *batch.Datagram, h *handled) {
 	default:
 		recordResponse(h.x, &h.from, q.Answer)
 		if !h.from.quiet {
-			r.count.answers.add(h.from.said.zone, q.Data, q.Answer, len(q.Answer))
+			r.count.answers.add(h.said.zone, q.Data, q.Answer, len(q.Answer))
 		}
 	}
 	h.x.End()

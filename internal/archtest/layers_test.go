@@ -31,7 +31,8 @@ var layers = []layer{
 		"torrent/picker", "torrent/choker", "ring",
 	}},
 	{3, "wires", []string{
-		"host/serve", "dns/querylog", "dns/dnsserver", "dns/dnsserver/dnsservertest", "dns/dnsclient", "web/http1", "web/static", "web/proxy", "web/webclient",
+		"host/serve", "dns/querylog", "dns/dnsserver", "dns/dnsserver/dnsservertest", "dns/dnsclient",
+		"web/http1", "web/static", "web/proxy", "web/webclient",
 		"ftp/ftpserver", "ftp/ftpclient", "mail/smtpserver", "mail/smtpclient", "mail/pop3server", "mail/pop3client",
 		"mail/imapserver", "mail/imapclient", "torrent/tracker", "torrent/dht", "torrent/swarm", "ring/ringnode",
 		"socket",
