@@ -106,7 +106,7 @@ func ExampleAppendData() {
 	fmt.Println(err)
 	// Output:
 	// "\x00\n\x04mail\aexample\x04test\x00" <nil>
-	// bad MX data: field Pref: "mail"
+	// bad MX data: want preference exchange, not understood: "mail"
 }
 
 func ExampleRR_AppendDataText() {

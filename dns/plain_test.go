@@ -25,9 +25,10 @@ func knowsBetter(t Type, text string, data, theirs []byte, err error) bool {
 	case TypeNSEC, TypeNSEC3:
 		return strings.Contains(said, "nsec bits out of order")
 	case TypeDNSKEY, TypeCDNSKEY, TypeDS, TypeCDS:
-		return strings.Contains(said, "field Algorithm")
+		var e *DataError
+		return errors.As(err, &e) && strings.Trim(e.Token, "0123456789") != ""
 	case TypeNAPTR:
-		return strings.Contains(said, "bad NAPTR data: field ")
+		return strings.Contains(said, "bad NAPTR data: want ")
 	case TypeISDN:
 		return err == nil && bytes.Equal(append(bytes.Clone(data), 0), theirs)
 	case TypeAMTRELAY:

@@ -210,16 +210,20 @@ func dataError(t Type, err error) *DataError {
 	if token, err := strconv.Unquote(`"` + quoted); err == nil {
 		e.Reason, e.Token = reason, strings.Trim(token, " \n")
 	}
-	// What is left says "bad MX Pref", for an address "bad A A", and sometimes
-	// nothing.
-	field, ok := strings.CutPrefix(e.Reason, "bad "+t.String()+" ")
-	switch {
-	case ok && field == t.String(), e.Reason == "":
+	// What is left says "bad MX Pref", with names of its own for the fields, and
+	// sometimes nothing.
+	if e.Reason != "" && !strings.HasPrefix(e.Reason, "bad "+t.String()+" ") {
+		return e
+	}
+	switch form := formOf(t); {
+	case e.Token == "" && form == "":
+		e.Reason = "it ends too early"
+	case e.Token == "":
+		e.Reason = "it ends too early: want " + form
+	case form == "":
 		e.Reason = "not understood"
-	case ok && e.Token == "":
-		e.Reason = "it ends before the field " + field
-	case ok:
-		e.Reason = "field " + field
+	default:
+		e.Reason = "want " + form + ", not understood"
 	}
 	return e
 }

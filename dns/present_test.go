@@ -322,14 +322,16 @@ func TestDataThatEndsTooEarly(t *testing.T) {
 	}{
 		{TypeSOA, "a b 1 2 3 4", "bad SOA data: SOA has fewer than five numbers"},
 		{TypeSOA, "a b 1", "bad SOA data: SOA has fewer than five numbers"},
-		{TypeSOA, "a b", "bad SOA data: it ends before the field zone parameter"},
+		{TypeSOA, "a b", "bad SOA data: it ends too early: want mname rname serial refresh retry expire minimum"},
 		{TypeSOA, "a b 1 2 3 4 0", ""},
 		{TypeSOA, "a b 0 0 0 0 0", ""},
 		{TypeSOA, `\# 24 0161000162000000000100000002000000030000000400000000`, "bad SOA data: "},
 		{TypeSOA, `\# 26 0161000162000000000100000002000000030000000400000000`, ""},
-		{TypeMX, "10", "bad MX data: it ends before the field Mx"},
-		{TypeSRV, "1 2", "bad SRV data: it ends before the field Port"},
-		{TypeHTTPS, "1 . port=99999", `bad HTTPS data: not understood: "port=99999"`},
+		{TypeMX, "10", "bad MX data: it ends too early: want preference exchange"},
+		{TypeSRV, "1 2", "bad SRV data: it ends too early: want priority weight port target"},
+		{TypeRRSIG, "A", "bad RRSIG data: it ends too early"},
+		{TypeA, "1.2.3", `bad A data: not understood: "1.2.3"`},
+		{TypeHTTPS, "1 . port=99999", `bad HTTPS data: want priority target key=value ..., not understood: "port=99999"`},
 	} {
 		_, err := ParseData(tt.typ, tt.text, Root)
 		if got := fmt.Sprint(err); (err == nil) != (tt.want == "") || !strings.HasPrefix(got, tt.want) && err != nil {

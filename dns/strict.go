@@ -21,6 +21,40 @@ func ownForm(t Type) string {
 	return ""
 }
 
+// formOf gives the fields of a type as its RFC names them, for who got one wrong;
+// "" where there is one alone, or their number is not fixed.
+func formOf(t Type) string {
+	switch t {
+	case TypeMX, TypeKX, TypeRT:
+		return "preference exchange"
+	case TypeAFSDB:
+		return "subtype hostname"
+	case TypeRP:
+		return "mbox-dname txt-dname"
+	case TypeSRV:
+		return "priority weight port target"
+	case TypeNAPTR:
+		return `order preference "flags" "services" "regexp" replacement`
+	case TypeCAA:
+		return `flags tag "value"`
+	case TypeSVCB, TypeHTTPS:
+		return "priority target key=value ..."
+	case TypeTLSA, TypeSMIMEA:
+		return "usage selector matching-type data"
+	case TypeSSHFP:
+		return "algorithm type fingerprint"
+	case TypeDS, TypeCDS:
+		return "key-tag algorithm digest-type digest"
+	case TypeDNSKEY, TypeCDNSKEY:
+		return "flags protocol algorithm key"
+	case TypeNSEC3PARAM:
+		return "algorithm flags iterations salt"
+	case TypeSOA:
+		return "mname rname serial refresh retry expire minimum"
+	}
+	return ""
+}
+
 // refusal says why data that has the form of its type is not taken from a
 // master file, "" where it is. What comes in messages is taken all the same, and
 // written as RFC 3597 section 5 says, which is taken here too.

@@ -118,7 +118,7 @@ func TestReadProblems(t *testing.T) {
 		{"a 1 ANY x\n", `zone.db:1:5: class ANY: only IN is served (in: a 1 ANY x)`},
 		{"a 1 AXFR x\n", `zone.db:1:5: bad AXFR data: the type stands in messages alone (in: a 1 AXFR x)`},
 		{"a..b 1 A 192.0.2.1\n", `zone.db:1:1: owner: name "a..b": empty label (in: a..b 1 A 192.0.2.1)`},
-		{"a 1 MX (\n 70000\n m )\n", `zone.db:2:2: bad MX data: field Pref: "70000" (in: a 1 MX 70000 m)`},
+		{"a 1 MX (\n 70000\n m )\n", `zone.db:2:2: bad MX data: want preference exchange, not understood: "70000" (in: a 1 MX 70000 m)`},
 		{"a 1 TXT \"x\n", "zone.db:1:9: this string does not end on its line"},
 		{"a 1 TXT ( x\n\n", "zone.db:1:9: this parenthesis is never closed"},
 		{"a 1 TXT x )\n", "zone.db:1:11: nothing is open that this parenthesis closes"},

@@ -115,7 +115,7 @@ func TestSetThatIsRefused(t *testing.T) {
 		{"x", "RRSIG", "x", fmt.Sprintf(signing, "RRSIG")}, {"@", "CDS", "x", fmt.Sprintf(signing, "CDS")}, {"@", "NSEC3PARAM", "x", fmt.Sprintf(signing, "NSEC3PARAM")},
 		{"x", "ANY", "x", "invalid: ANY stands in messages alone: no name owns such records ()"},
 		{"x", "A", "nowhere", `invalid: bad A data: not understood: "nowhere" ()`},
-		{"@", "MX", "10|ns1", "invalid: bad MX data: it ends before the field Mx (the data of one record are one argument: '10 ns1')"},
+		{"@", "MX", "10|ns1", "invalid: bad MX data: it ends too early: want preference exchange (the data of one record are one argument: '10 ns1')"},
 		{"a..b", "A", "192.0.2.1", `invalid: dns: name "a..b": empty label ()`},
 		{"a.other.test.", "A", "192.0.2.1", "invalid: a.other.test. is not in the zone dyn.test. (a name without a dot at its end is within the zone)"},
 		{"x", "TXT", strings.Repeat("x", 65_500), "invalid: dns: TXT at dyn.test.: 65500 octets are too many for a record ()"},
