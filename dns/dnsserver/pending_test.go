@@ -50,6 +50,7 @@ func (p *patient) RespondLater(ctx context.Context, dst, query []byte, from Clie
 	p.running.Add(1)
 	defer p.running.Add(-1)
 	id := uint16(query[0])<<8 | uint16(query[1])
+	from.Tell(uint32(id), false)
 	p.asked <- id
 	p.parents <- transcript.ParentOf(ctx)
 	select {
@@ -181,6 +182,30 @@ func TestAnswersLaterOverUDP(t *testing.T) {
 	}
 	eventually(t, "all are counted", func() bool {
 		return strings.Count(m.seen(), "udp NOERROR") == 1 && strings.Count(m.seen(), "udp NXDOMAIN") == 2
+	})
+}
+
+// TestTellOfLaterAnswers: what is told of one stays with it, while others come and go.
+func TestTellOfLaterAnswers(t *testing.T) {
+	t.Parallel()
+	m, h := &counters{}, newPatient(t)
+	r := start(t, Options{Handler: h, Metrics: m})
+	conn, udp := dial(t, "tcp", r.tcp), dial(t, "udp", r.udp)
+	send(t, conn, later(t, 1), later(t, 2), soon(t, 3))
+	send(t, udp, later(t, 4)[2:])
+	send(t, udp, later(t, 5)[2:])
+	h.wantAsked(t, 1, 2, 4, 5)
+	h.release(2, 1, 5, 4)
+	want := map[string]int{"zone 1": 1, "zone 2": 1, "zone 4": 1, "zone 5": 1}
+	eventually(t, "each is counted with its zone", func() bool {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		for zone, n := range want {
+			if m.kinds[zone] != n {
+				return false
+			}
+		}
+		return len(m.exchanges) == 5
 	})
 }
 
