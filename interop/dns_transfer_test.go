@@ -3,7 +3,6 @@ package interop
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -36,8 +35,8 @@ sub  NS  ns.sub
 ns.sub A 192.0.2.54
 `
 
-// exchanging is an instance of ours with the zone dyn.test., at 127.0.0.1: others check where messages come from, and
-// what this machine sends to itself comes from there.
+// exchanging is an instance of ours with the zone dyn.test. Others check where messages come from: from the address that
+// it listens on, and not from 127.0.0.1, which the system would pick.
 type exchanging struct {
 	*instance
 	dns netip.AddrPort
@@ -47,11 +46,9 @@ type exchanging struct {
 func exchange(t *testing.T, zone string) *exchanging {
 	t.Helper()
 	in := newInstance(t, "own.test", "courier.key", keyFile(courier), "laptop.key", keyFile(laptop), "dyn.zone", transferZone)
-	in.address = "127.0.0.1"
-	offset := 10_000 + rand.N(40_000)
-	in.write("utopia.toml", fmt.Sprintf("domain = \"own.test\"\naddress = [\"127.0.0.1\"]\nport-offset = %d\n"+
-		"[dns.keys]\ncourier.file = \"courier.key\"\nlaptop.file = \"laptop.key\"\n[dns.zones]\n\"dyn.test\" = { %s }\n", offset, zone))
-	e := &exchanging{in, netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(53+offset))}
+	in.write("utopia.toml", fmt.Sprintf("domain = \"own.test\"\naddress = [%q]\n"+
+		"[dns.keys]\ncourier.file = \"courier.key\"\nlaptop.file = \"laptop.key\"\n[dns.zones]\n\"dyn.test\" = { %s }\n", in.address, zone))
+	e := &exchanging{in, netip.AddrPortFrom(netip.MustParseAddr(in.address), 8053)}
 	in.start()
 	return e
 }
@@ -79,11 +76,13 @@ func changes(t *testing.T, server netip.AddrPort, key, lines string) (string, in
 	return ask(t, text, leftout.Without(t, "nsupdate"), "-k", key)
 }
 
-// transferred asks a server for the whole zone, and gives its records sorted, without the last SOA.
-func transferred(t *testing.T, server netip.AddrPort, k servers.Key) []string {
+// transferred asks a server for the whole zone, and gives its records, without the last SOA. Options are further ones of
+// dig.
+func transferred(t *testing.T, server netip.AddrPort, k servers.Key, options ...string) []string {
 	t.Helper()
-	out, code := ask(t, "", leftout.Without(t, "dig"), "@"+server.Addr().String(), "-p", fmt.Sprint(server.Port()),
-		"-y", k.Algorithm+":"+k.Name+":"+k.Secret, "+noall", "+answer", "+onesoa", "dyn.test.", "AXFR")
+	args := append([]string{"@" + server.Addr().String(), "-p", fmt.Sprint(server.Port()),
+		"-y", k.Algorithm + ":" + k.Name + ":" + k.Secret, "+noall", "+answer", "+onesoa", "dyn.test.", "AXFR"}, options...)
+	out, code := ask(t, "", leftout.Without(t, "dig"), args...)
 	if code != 0 {
 		t.Fatal(out)
 	}
@@ -203,7 +202,7 @@ func TestForeignPrimaries(t *testing.T) {
 			}
 			has(t, in.dns, uint32(2+i))
 		}
-		if ours, theirs := transferred(t, in.dns, courier), transferred(t, at, courier); !sameLines(ours, theirs) {
+		if ours, theirs := transferred(t, in.dns, courier), transferred(t, at, courier, "-b", in.address); !sameLines(ours, theirs) {
 			t.Errorf("ours\n%s\ntheirs\n%s\n%s", strings.Join(ours, "\n"), strings.Join(theirs, "\n"), other.Said())
 		}
 		// The other one goes, and what was fetched is answered from, also after a restart.
