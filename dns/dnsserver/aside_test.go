@@ -241,12 +241,15 @@ func TestNothingIsReadAfterAnAnswerThatFailed(t *testing.T) {
 	conn := dial(t, "tcp", r.tcp)
 	send(t, conn, later(t, 1), later(t, 2), soon(t, 3))
 	h.wantAsked(t, 1)
-	h.release(1)
-	h.wantAsked(t, 2) // it was read before
-	h.release(2)
-	wantIDs(t, conn, "2 NOERROR")
-	if wire, err := readTCP(conn); err == nil {
-		t.Errorf("%x", wire)
+	h.release(2, 1)
+	for {
+		wire, err := readTCP(conn)
+		if err != nil {
+			break
+		}
+		if id := parse(t, wire).ID; id != 2 { // which may have been looked at before
+			t.Errorf("an answer to %d", id)
+		}
 	}
 }
 
