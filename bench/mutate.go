@@ -189,16 +189,16 @@ func throw(ctx context.Context, at netip.AddrPort, m *mutator, from, to int) (*t
 	defer func() { _ = conn.Close() }()
 	th := &thrower{conn: conn, tally: t, buf: make([]byte, dns.MaxMessageLen)}
 	for from < to && ctx.Err() == nil {
-		th.sent = th.sent[:0]
-		for ; from < to && len(th.sent) < volley; from++ {
+		for end := min(from+volley, to); from < end; from++ {
 			p := m.packet(uint64(from))
-			number(p, uint16(len(th.sent)))
+			id := t.sent % len(th.sent)
+			number(p, uint16(id))
 			if _, err := conn.Write(p); err != nil {
 				return t, fmt.Errorf("packet %d: %w", from, err)
 			}
-			th.sent = append(th.sent, answerable(p))
+			th.sent[id] = answerable(p)
+			t.sent++
 		}
-		t.sent += len(th.sent)
 		if err := th.checkSanity(); err != nil {
 			return t, fmt.Errorf("with seed %d, after packet %d: %w", m.seed, from-1, err)
 		}
@@ -206,7 +206,7 @@ func throw(ctx context.Context, at netip.AddrPort, m *mutator, from, to int) (*t
 	return t, ctx.Err()
 }
 
-// number makes the ID of a packet its number in the volley, so that an answer says what it answers.
+// number makes the ID of a packet its number, so that an answer says what it answers.
 func number(p []byte, n uint16) {
 	if len(p) >= 2 {
 		p[0], p[1] = byte(n>>8), byte(n)
@@ -223,11 +223,15 @@ func answerable(p []byte) bool {
 type thrower struct {
 	conn  net.Conn
 	tally *tally
-	sent  []bool // of each packet of the volley whether it may be answered
+	sent  [remembered]bool // of each packet, by its ID, whether it may be answered
 	buf   []byte
 }
 
-// saneID is that of sane questions: no packet of a volley has it.
+// remembered is how many packets of a socket have an ID of their own. Answers come in any order, since those to updates
+// take longer, but none so late that its ID is another packet's.
+const remembered = 1 << 15
+
+// saneID is that of sane questions: no packet has it.
 const saneID = 0xfffe
 
 // checkSanity asks a sane question behind a volley, and reads until it is answered right.
@@ -290,12 +294,12 @@ func sane(q, r *dns.Message) error {
 	return fmt.Errorf("the answer to a sane question is %s", dns.Summary(r))
 }
 
-// count counts the answer to a packet of the volley, or of one before, whose answer was late.
+// count counts the answer to a packet.
 func (th *thrower) count(r *dns.Message) error {
 	if !r.Response {
 		return fmt.Errorf("an answer is a query: %s", dns.Summary(r))
 	}
-	if int(r.ID) < len(th.sent) && !th.sent[r.ID] && th.tally.asking == 0 {
+	if int(r.ID) >= len(th.sent) || !th.sent[r.ID] {
 		return fmt.Errorf("what deserves no answer got %s", dns.Summary(r))
 	}
 	th.tally.codes[r.Rcode.String()]++
