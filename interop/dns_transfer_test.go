@@ -154,6 +154,44 @@ func TestForeignSecondaries(t *testing.T) {
 	})
 }
 
+// TestSignedZonesGoOnAfterARestart: the zone has the serial, the signatures and the history that it had, so NSD, Knot and
+// BIND fetch what changes then as a difference from what they have.
+func TestSignedZonesGoOnAfterARestart(t *testing.T) {
+	withEach(t, func(t *testing.T, p servers.Program, at netip.AddrPort) {
+		in := exchange(t, fmt.Sprintf("file = \"dyn.zone\", transfer-to = [\"key courier\"], notify = [\"%s key courier\"], update = [\"key laptop\"]", at))
+		startPeer(t, p, at, servers.Zone{Name: "dyn.test.", Primaries: []servers.Peer{{Address: in.dns, Key: &courier}}})
+		serial := func() uint32 {
+			n, err := servers.WaitFor(t.Context(), in.dns, "dyn.test.")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		change := func(name string) {
+			if out, code := changes(t, in.dns, filepath.Join(in.dir, "laptop.key"), "update add "+name+".dyn.test. 60 TXT x"); code != 0 {
+				t.Fatal(out)
+			}
+			has(t, at, serial())
+		}
+		change("before")
+		was := serial()
+		if err := in.stop(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		in.start()
+		if got := serial(); got != was {
+			t.Errorf("serial %d after the restart, %d before", got, was)
+		}
+		change("after")
+		if err := in.stop(syscall.SIGTERM); err != nil {
+			t.Error(err)
+		}
+		if log := in.printed.String(); !strings.Contains(log, "kind=incremental") || strings.Contains(log, "kind=full") {
+			t.Errorf("not fetched as a difference:\n%s", log)
+		}
+	})
+}
+
 func sameLines(a, b []string) bool {
 	seen := map[string]int{}
 	for _, line := range a {
