@@ -220,7 +220,7 @@ func FuzzAppendData(f *testing.F) {
 		if knowsBetter(typ, text, got, want, err) {
 			return
 		}
-		if err != nil || !bytes.Equal(got, want) {
+		if ownForm(typ) == "" && (err != nil || !bytes.Equal(got, want)) { // or else miekg/dns is never asked
 			t.Fatalf("%s %q: %x, the full lane: %x, %v", typ, text, got, want, err)
 		}
 		rr := RR{Name: Root, Type: typ, Class: ClassIN, Data: got}

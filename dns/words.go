@@ -38,7 +38,7 @@ func wordLen(text string) (n int, ok bool) {
 				return n + 1, true
 			}
 		case c == '\\':
-			if n++; n == len(text) || text[n] == '\n' {
+			if n++; n == len(text) || text[n] == '\n' || text[n] == '\r' {
 				return 0, false
 			}
 		case quoted:

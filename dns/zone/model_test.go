@@ -147,7 +147,7 @@ func (s *modelScanner) word(c byte) (token, error) {
 		switch p := s.peek(); {
 		case p == '\n' && quoted:
 			return token{}, &scanError{t.line, t.column, "this string does not end on its line"}
-		case p == '\n' && escaped:
+		case (p == '\n' || p == '\r') && escaped:
 			return token{}, s.fail("nothing follows the backslash")
 		case !quoted && !escaped && strings.IndexByte(" \t\r\n;()", p) >= 0:
 			return t, nil

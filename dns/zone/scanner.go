@@ -282,7 +282,7 @@ func (s *scanner) escape(quoted bool, t token) error {
 	switch {
 	case c == '\n' && quoted:
 		return &scanError{t.line, t.column, "this string does not end on its line"}
-	case c == '\n':
+	case c == '\n', c == '\r':
 		return s.fail(1, "nothing follows the backslash")
 	case s.at >= s.limit:
 		return s.tooLong()

@@ -85,6 +85,8 @@ func TestScanner(t *testing.T) {
 		"a \"b":                "error 1:3: this string does not end on its line",
 		"\"a\\\n\"":            "error 1:1: this string does not end on its line",
 		"a \\":                 "error 1:3: nothing follows the backslash",
+		"a \\\r\n":             "error 1:3: nothing follows the backslash",
+		"\"a\\\r\"":            "error 1:3: nothing follows the backslash",
 		"a\n b \\\nc":          "1:1<a>\nerror 2:4: nothing follows the backslash",
 		"a (\nb":               "error 1:3: this parenthesis is never closed",
 		"a (b (c)\n":           "error 1:3: this parenthesis is never closed",
