@@ -55,6 +55,7 @@ type system struct {
 	batch   []Datagram
 
 	group    *Group                // nil for none
+	full     int                   // batches in a row
 	quiet    int                   // datagrams since the scheduler was told of a call
 	sendmmsg func(fd uintptr) bool // trySend: made once, since a method value is an allocation
 }
@@ -120,7 +121,10 @@ func (s *system) handle(fd uintptr, answer func(n int)) {
 	}
 	began := time.Now()
 	answer(s.got)
-	s.group.worked(s.got == len(s.in), began, time.Now(), func(toOne bool) error { return steerSockets(int(fd), toOne) })
+	if s.full++; s.got < len(s.in) {
+		s.full = 0
+	}
+	s.group.worked(s.full, began, time.Now(), func(toOne bool) error { return steerSockets(int(fd), toOne) })
 }
 
 // steerSockets has the first of the sockets that share an address with fd get all of its datagrams, or, as it is before

@@ -11,7 +11,10 @@ const (
 	// groupWindow is the time over which it looks at how busy its readers are.
 	groupWindow = 200 * time.Millisecond
 	// groupLittle is how much of a window all readers together work at most where one of them would do.
-	groupLittle = groupWindow / 2
+	groupLittle = groupWindow * 3 / 4
+	// groupMany is how many batches in a row are full when a reader has more than it can take. Fewer are a burst, which
+	// it is through with in a millisecond or so; and as many datagrams wait in a socket without a loss.
+	groupMany = 4
 )
 
 // Group is for the Conns of sockets that share an address (host.ListenPackets), which each have a goroutine. While one
@@ -24,8 +27,8 @@ const (
 type Group struct {
 	state   atomic.Int32
 	busy    atomic.Int64 // nanoseconds that readers worked in the window at hand
-	flooded atomic.Bool  // a batch of it was full
-	began   atomic.Int64 // when it did, in nanoseconds since 1970
+	flooded atomic.Bool  // a reader had more than it could take
+	began   atomic.Int64 // when that window did, in nanoseconds since 1970
 	turning sync.Mutex   // whoever changes the state holds it
 }
 
@@ -39,17 +42,19 @@ const (
 // steer tells the system whether one of the sockets that share an address with this one gets all datagrams.
 type steer func(toOne bool) error
 
-// worked is told of each batch: whether it was full, and from when until when it was worked at.
-func (g *Group) worked(full bool, from, until time.Time, tell steer) {
+// worked is told of each batch: how many in a row were full, this one the last, and from when until when it was worked
+// at.
+func (g *Group) worked(full int, from, until time.Time, tell steer) {
+	many := full >= groupMany
 	switch g.state.Load() {
 	case gathered:
-		if full {
+		if many {
 			g.turn(gathered, spread, tell)
 			g.began.Store(until.UnixNano())
 		}
 	case spread:
 		g.busy.Add(int64(until.Sub(from)))
-		if full {
+		if many {
 			g.flooded.Store(true)
 		}
 		began := g.began.Load()

@@ -18,7 +18,7 @@ import (
 type step struct {
 	at     time.Duration // when it was answered
 	worked time.Duration
-	full   bool
+	full   bool   // as the last of many
 	tells  string // "", "one" or "all"
 }
 
@@ -45,7 +45,11 @@ func TestGroup(t *testing.T) {
 		for i, s := range steps {
 			told := ""
 			until := start.Add(s.at)
-			g.worked(s.full, until.Add(-s.worked), until, func(toOne bool) error {
+			full := groupMany - 1
+			if s.full {
+				full++
+			}
+			g.worked(full, until.Add(-s.worked), until, func(toOne bool) error {
 				told = map[bool]string{true: "one", false: "all"}[toOne]
 				return nil
 			})
@@ -63,7 +67,7 @@ func TestGroupUnable(t *testing.T) {
 	asked := 0
 	for i := range 5 {
 		now := time.Unix(int64(i), 0)
-		g.worked(i == 3, now, now, func(bool) error { asked++; return errors.ErrUnsupported })
+		g.worked(i/3*groupMany, now, now, func(bool) error { asked++; return errors.ErrUnsupported })
 	}
 	if asked != 1 {
 		t.Errorf("asked %d times", asked)
@@ -80,7 +84,7 @@ func TestGroupTurnsOnce(t *testing.T) {
 		readers.Go(func() {
 			for i := range 2000 {
 				now := time.Unix(int64(i), 0)
-				g.worked((i+r)%3 == 0, now, now, func(toOne bool) error {
+				g.worked((i+r)%3*groupMany, now, now, func(toOne bool) error {
 					if one.Swap(toOne) == toOne {
 						return errors.New("it is so already")
 					}
@@ -168,10 +172,10 @@ func TestGroupSteersTheSystem(t *testing.T) {
 		time.Sleep(200 * time.Millisecond)
 		s.gate.Unlock()
 	}()
-	s.ask(t, 2*size+1)
+	s.ask(t, (groupMany+1)*size)
 	g.began.Store(time.Now().Add(time.Hour).UnixNano()) // so that it stays as it is
 	if state := g.state.Load(); state != spread {
-		t.Fatalf("a full batch left it in state %d", state)
+		t.Fatalf("full batches left it in state %d", state)
 	}
 	if a, b := s.ask(t, 2*size); a == 0 || b == 0 { // all of them at one by chance: once in 2^63
 		t.Errorf("spread: %d and %d", a, b)
