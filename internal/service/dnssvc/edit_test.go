@@ -12,7 +12,6 @@ import (
 
 	"github.com/network-utopia/utopia/dns"
 	"github.com/network-utopia/utopia/internal/control"
-	"github.com/network-utopia/utopia/internal/state/disk"
 	"github.com/network-utopia/utopia/internal/state/zones"
 )
 
@@ -303,12 +302,7 @@ func TestWhatIsAnswered(t *testing.T) {
 func TestSetIsDurable(t *testing.T) {
 	t.Parallel()
 	opts, _ := dynamic(t, t.TempDir())
-	inside, err := disk.Open(t.TempDir(), disk.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = inside.Close() })
-	folder := &frailFolder{Folder: inside}
+	folder := newFrailFolder(t)
 	opts.Keep = zones.New(folder)
 	s := newService(t, opts)
 	if err := s.Start(t.Context()); err != nil {
@@ -329,7 +323,7 @@ func TestSetIsDurable(t *testing.T) {
 	if err := s.Stop(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	opts.Keep = zones.New(inside)
+	opts.Keep = zones.New(folder.Folder)
 	s = started(t, opts)
 	if got := texts(t, s, "www"); got != `NOERROR "kept"` {
 		t.Error(got)

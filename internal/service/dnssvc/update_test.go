@@ -329,16 +329,21 @@ func (f frailFile) Sync() error {
 	return f.File.Sync()
 }
 
-// TestSyncThatFails: an update that was written and not synced is not confirmed, and not answered from.
-func TestSyncThatFails(t *testing.T) {
-	t.Parallel()
-	opts, _ := dynamic(t, t.TempDir())
+func newFrailFolder(t *testing.T) *frailFolder {
+	t.Helper()
 	inside, err := disk.Open(t.TempDir(), disk.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = inside.Close() })
-	folder := &frailFolder{Folder: inside}
+	return &frailFolder{Folder: inside}
+}
+
+// TestSyncThatFails: an update that was written and not synced is not confirmed, and not answered from.
+func TestSyncThatFails(t *testing.T) {
+	t.Parallel()
+	opts, _ := dynamic(t, t.TempDir())
+	folder := newFrailFolder(t)
 	opts.Keep = zones.New(folder)
 	s := started(t, opts)
 	folder.failing.Store(true)
